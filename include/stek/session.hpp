@@ -1,0 +1,140 @@
+// Session: what both ends must remember to resume a TLS connection.
+//
+// Neutral between TLS libraries: an adapter fills one from its library's session and rebuilds its
+// library's session from one. Names are those of the RFCs.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include <stek/error.hpp>
+#include <stek/secret.hpp>
+#include <stek/time.hpp>
+
+namespace stek {
+
+enum class Transport : std::uint8_t { tls = 1, dtls = 2, quic = 3 };
+
+/// As on the wire (RFC 8446 section 4.1.2, RFC 9147 section 5.3). Higher TLS versions have higher
+/// values; higher DTLS versions have lower ones.
+enum class ProtocolVersion : std::uint16_t {
+  none = 0,
+  tls1_0 = 0x0301,
+  tls1_1 = 0x0302,
+  tls1_2 = 0x0303,
+  tls1_3 = 0x0304,
+  dtls1_0 = 0xfeff,
+  dtls1_2 = 0xfefd,
+  dtls1_3 = 0xfefc,
+};
+
+constexpr bool is_tls13(ProtocolVersion version) noexcept {
+  return version == ProtocolVersion::tls1_3 || version == ProtocolVersion::dtls1_3;
+}
+
+/// A value of IANA's "TLS Cipher Suites" registry.
+enum class CipherSuite : std::uint16_t { none = 0 };
+
+/// RFC 6066 section 4.
+enum class MaxFragmentLength : std::uint8_t {
+  unlimited = 0,  ///< not negotiated: 2^14
+  bytes_512 = 1,
+  bytes_1024 = 2,
+  bytes_2048 = 3,
+  bytes_4096 = 4,
+};
+
+/// Hash of the configuration that authenticated a session: virtual host, client-authentication
+/// policy, trust anchors. All zero means none.
+using Context = std::array<std::byte, 16>;
+
+/// The secret to resume from: the master secret of exactly 48 bytes up to TLS 1.2, the resumption
+/// PSK of exactly the suite's hash length in TLS 1.3 (RFC 8446 section 4.6.1; not the resumption
+/// master secret).
+class SessionSecret {
+ public:
+  static constexpr std::size_t max_size = 48;
+
+  SessionSecret() noexcept = default;
+  /// `bytes.size()` is at most `max_size`; a longer one leaves the secret empty, which no ticket
+  /// takes.
+  explicit SessionSecret(Bytes bytes) noexcept;
+
+  [[nodiscard]] SessionSecret copy() const noexcept { return SessionSecret(expose()); }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] Bytes expose() const noexcept { return bytes_.expose().first(size_); }
+
+  friend bool operator==(const SessionSecret& a, const SessionSecret& b) noexcept {
+    return equal_secrets(a.expose(), b.expose());
+  }
+
+ private:
+  Secret<max_size> bytes_;
+  std::uint8_t size_ = 0;
+};
+
+/// The length that a session's secret has under this version and suite.
+std::size_t secret_size(ProtocolVersion version, CipherSuite suite) noexcept;
+
+/// A host name as `server_name` carries it (RFC 6066 section 3), in canonical form: lower case, no
+/// trailing dot, 1 to 255 bytes. Held inline, so that a Session costs no allocation.
+class HostName {
+ public:
+  static constexpr std::size_t max_size = 255;
+
+  /// Nothing when the name is empty, too long, or holds a byte outside printable ASCII.
+  static std::optional<HostName> from(std::string_view name) noexcept;
+
+  [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
+  friend bool operator==(const HostName& a, const HostName& b) noexcept {
+    return a.text() == b.text();
+  }
+
+ private:
+  std::array<char, max_size> text_;
+  std::uint8_t size_ = 0;
+};
+
+/// What stands for a host name where its text does not fit: BLAKE2b-128 of the canonical text under
+/// the key "stek/1 server name". Two names compare by hash when either is only a hash.
+struct HostNameHash {
+  std::array<std::byte, 16> bytes;
+  friend bool operator==(const HostNameHash&, const HostNameHash&) = default;
+};
+HostNameHash hash_of(const HostName& name) noexcept;
+
+/// The name that the client asked for: none, its text, or its hash.
+using ServerName = std::variant<std::monostate, HostName, HostNameHash>;
+bool same_server(const ServerName& a, const ServerName& b) noexcept;
+
+/// Plain data. Move-only because of its secret; `copy()` on purpose.
+struct Session {
+  Transport transport = Transport::tls;
+  ProtocolVersion version = ProtocolVersion::none;
+  CipherSuite cipher_suite = CipherSuite::none;
+  bool extended_master_secret = false;  ///< RFC 7627; always false in TLS 1.3, which needs none
+  bool encrypt_then_mac = false;        ///< RFC 7366; only with a CBC suite
+  bool truncated_hmac = false;  ///< RFC 6066 section 7; never sealed true (RFC 9325 section 4.6)
+  MaxFragmentLength max_fragment_length = MaxFragmentLength::unlimited;
+  Instant issued_at{};  ///< of the ticket; `issue` sets it
+  SessionSecret secret;
+  Instant
+      authenticated_at{};  ///< of the first full handshake, kept across renewals; unset means now
+  Seconds lifetime{};      ///< of the ticket, from `issued_at`; `issue` sets it
+  Context context{};       ///< `issue` sets it
+  std::uint8_t compression_method = 0;  ///< only null (RFC 9325 section 3.3)
+  ServerName server_name;
+  std::optional<std::uint32_t>
+      ticket_age_add;  ///< TLS 1.3, there mandatory (RFC 8446 section 4.6.1)
+  std::optional<std::uint32_t> max_early_data_size;  ///< TLS 1.3, there mandatory; 0 for none
+
+  [[nodiscard]] Session copy() const;
+  friend bool operator==(const Session&, const Session&) noexcept = default;
+};
+
+/// What stands against sealing `session`, were it issued as it is: a field out of its range or a
+/// rule of its version broken. The text names the field. Nothing when it is fine.
+std::optional<std::string_view> flaw_of(const Session& session) noexcept;
+
+}  // namespace stek

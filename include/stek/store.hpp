@@ -1,0 +1,81 @@
+// Where a ring lives.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include <stek/ring.hpp>
+
+namespace stek {
+
+/// A change of a ring: takes the ring as it is, gives the ring as it should be. Returning the ring
+/// with its generation unchanged writes nothing.
+using RingChange = std::function<std::expected<KeyRing, Failure>(KeyRing)>;
+
+/// A place that holds one ring. Thread-safe. Every ring read from it has passed `flaw_of`.
+class RingStore {
+ public:
+  virtual ~RingStore() = default;
+
+  /// The ring as it is now.
+  virtual std::expected<KeyRing, Failure> read() = 0;
+
+  /// Puts a first ring. `Error::already_there` when there is one.
+  virtual std::expected<void, Failure> create(const KeyRing& ring) = 0;
+
+  /// Reads, changes and writes back as one act: of two concurrent updates each sees the other's
+  /// result or is seen by it. Returns the ring that is now in place.
+  virtual std::expected<KeyRing, Failure> update(const RingChange& change) = 0;
+
+  /// A cheap guess whether `read` would give another ring than last time; true when in doubt.
+  virtual bool changed() = 0;
+
+  /// True when reading is cheap enough for a caller on its way to a ticket (a local file).
+  [[nodiscard]] virtual bool local() const noexcept = 0;
+};
+
+/// A ring in a file, mode 0600, or 0640 for a group of its own; refused when others can read it.
+///
+/// A write takes a lock beside the file (PATH.lock), writes a temporary file, syncs it, reads it
+/// back, renames it over the old one and syncs the folder: after a crash at any point the file is
+/// the old ring or the new one, whole. FORMAT.md has the format.
+class FileStore final : public RingStore {
+ public:
+  explicit FileStore(std::filesystem::path path);
+  ~FileStore() override;
+  FileStore(FileStore&&) noexcept;
+  FileStore& operator=(FileStore&&) noexcept;
+
+  std::expected<KeyRing, Failure> read() override;
+  std::expected<void, Failure> create(const KeyRing& ring) override;
+  std::expected<KeyRing, Failure> update(const RingChange& change) override;
+  bool changed() override;
+  [[nodiscard]] bool local() const noexcept override { return true; }
+
+  [[nodiscard]] const std::filesystem::path& path() const noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// A ring that lives and ends with the process.
+class MemoryStore final : public RingStore {
+ public:
+  MemoryStore();
+  ~MemoryStore() override;
+  MemoryStore(MemoryStore&&) noexcept;
+  MemoryStore& operator=(MemoryStore&&) noexcept;
+
+  std::expected<KeyRing, Failure> read() override;
+  std::expected<void, Failure> create(const KeyRing& ring) override;
+  std::expected<KeyRing, Failure> update(const RingChange& change) override;
+  bool changed() override;
+  [[nodiscard]] bool local() const noexcept override { return true; }
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace stek

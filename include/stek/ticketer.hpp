@@ -1,0 +1,141 @@
+// Ticketer: a live ring and a policy. Issues tickets for sessions and resumes sessions from
+// tickets.
+//
+//   stek::FileStore store{"/var/lib/stek/ring.json"};
+//   auto ticketer = stek::Ticketer::open(store, {.policy = policy});
+//   if (!ticketer) return complain(ticketer.error());
+//   auto shop = ticketer->in("public", context_of(vhost));
+//
+//   std::array<std::byte, stek::max_ticket> room;
+//   if (auto t = shop.issue(session, room)) send(t->bytes, t->lifetime_hint);
+//   stek::Resumption r = shop.resume(ticket, hello);
+//   switch (r.verdict.outcome) { ... }
+//
+// Threads: every const function may be called from any thread at any time; issue and resume take no
+// lock and write no cache line that another thread reads. There is no hidden thread: call `refresh`
+// about once a minute from any thread. A Ticketer works on in forked children, each on its own.
+#pragma once
+
+#include <memory>
+
+#include <stek/resumption.hpp>
+#include <stek/store.hpp>
+
+namespace stek {
+
+/// The longest ticket of any profile: name 16, iv 16, length 2, state 16384, mac 32.
+inline constexpr std::size_t max_ticket = 16 + 16 + 2 + 16384 + 32;
+/// The largest state that a ticket carries.
+inline constexpr std::size_t max_state = 16384;
+
+struct Ticket {
+  Bytes bytes;  ///< in the caller's room
+  Seconds
+      lifetime_hint;  ///< least of the ticket's lifetime, its key's remaining life, and 604800 s
+};
+
+struct Resumption {
+  Verdict verdict;
+  Session session;  ///< meaningful when the verdict is `resume`
+};
+
+/// What `health` tells, for monitoring.
+struct Health {
+  std::uint64_t generation = 0;
+  Instant written_at{};  ///< of the ring held
+  std::optional<Instant>
+      seals_until;  ///< end of sealing by keys already held; nothing: no key seals
+  std::optional<Instant> opens_until;  ///< end of the last key held
+  bool memory_locked = false;          ///< all key memory is locked against swapping
+  std::string last_error;              ///< of the last refresh; empty after a good one
+  std::uint64_t issued = 0;
+  std::uint64_t resumed = 0;
+  std::uint64_t refused = 0;  ///< verdicts other than resume
+};
+
+struct TicketerOptions {
+  Policy policy;
+  /// Mixes the session and the time-stamp counter into every nonce, even where the kernel's own
+  /// generator is used per ticket. Where it is not, this is always on.
+  bool hedge = false;
+};
+
+namespace ticketer {
+class Live;
+}
+
+/// One trust domain of a Ticketer, with one context: what a virtual host holds. A cheap value; must
+/// not outlive its Ticketer.
+class Tickets {
+ public:
+  /// Seals `session` into `room` (`max_ticket` bytes always suffice). `issued_at`, `lifetime` and
+  /// `context` in `session` are ignored and set in the ticket; `authenticated_at` is kept, or set
+  /// to `now` when unset.
+  [[nodiscard]] std::expected<Ticket, Error> issue(const Session& session, Room room,
+                                                   Instant now = system_now()) const noexcept;
+
+  /// Opens `ticket` and decides. Never fails: what does not open is a full handshake.
+  [[nodiscard]] Resumption resume(Bytes ticket, const ClientHello& hello,
+                                  Instant now = system_now()) const noexcept;
+
+  /// Only opens: for tools that look at a ticket without a hello.
+  [[nodiscard]] std::expected<Session, Reason> open(Bytes ticket,
+                                                    Instant now = system_now()) const noexcept;
+
+  /// Seals opaque bytes under `label` (1 to 32 bytes, such as "rustls/0.20"), which the opener must
+  /// name. A session never opens as opaque, nor the reverse.
+  [[nodiscard]] std::expected<Ticket, Error> seal_opaque(std::string_view label, Bytes data,
+                                                         Room room,
+                                                         Instant now = system_now()) const noexcept;
+  /// Opens into `room`, of at least `ticket.size()` bytes, and returns the part of it that holds
+  /// the data.
+  [[nodiscard]] std::expected<Room, Reason> open_opaque(std::string_view label, Bytes ticket,
+                                                        Room room,
+                                                        Instant now = system_now()) const noexcept;
+
+  [[nodiscard]] const Policy& policy() const noexcept { return policy_; }
+
+ private:
+  friend class Ticketer;
+  Tickets() = default;
+  ticketer::Live* live_ = nullptr;
+  std::size_t domain_ = 0;
+  Policy policy_;
+};
+
+class Ticketer {
+ public:
+  /// A Ticketer over `store`, which must outlive it. Looks at a local store again by itself, by one
+  /// caller at most every 10 s; never fails a ticket for it.
+  static std::expected<Ticketer, Failure> open(RingStore& store, TicketerOptions options = {},
+                                               Instant now = system_now());
+
+  /// A Ticketer with a ring of its own, in memory, that rotates itself. Its tickets end with the
+  /// process.
+  static std::expected<Ticketer, Failure> standalone(Schedule schedule = {},
+                                                     TicketerOptions options = {},
+                                                     Instant now = system_now());
+
+  /// The view of trust domain `domain` (0 to 255 bytes, compared as bytes) and `context`. Reads the
+  /// store when the domain is new, so call it while setting up, not per connection. Domains are
+  /// few, contexts may be many.
+  std::expected<Tickets, Failure> in(std::string_view domain, Context context = {},
+                                     Instant now = system_now());
+
+  /// Looks at the store, takes over a new ring, and erases what has expired: when it returns, no
+  /// memory of this process holds anything of an expired key. On failure the ring held stays in
+  /// use.
+  std::expected<void, Failure> refresh(Instant now = system_now());
+
+  [[nodiscard]] Health health(Instant now = system_now()) const;
+
+  Ticketer(Ticketer&&) noexcept;
+  Ticketer& operator=(Ticketer&&) noexcept;
+  ~Ticketer();
+
+ private:
+  explicit Ticketer(std::unique_ptr<ticketer::Live> live) noexcept;
+  std::unique_ptr<ticketer::Live> live_;
+};
+
+}  // namespace stek

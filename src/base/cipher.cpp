@@ -1,0 +1,162 @@
+#include "base/cipher.hpp"
+
+#include <sodium.h>
+
+#include "base/encoding.hpp"
+#include "base/hash.hpp"
+#include "base/sodium_bytes.hpp"
+
+namespace stek {
+
+static_assert(sizeof(crypto_aead_aes256gcm_state) == 512);
+
+namespace {
+
+crypto_aead_aes256gcm_state* sodium_state(std::array<std::byte, 512>& bytes) noexcept {
+  return reinterpret_cast<crypto_aead_aes256gcm_state*>(bytes.data());
+}
+const crypto_aead_aes256gcm_state* sodium_state(const std::array<std::byte, 512>& bytes) noexcept {
+  return reinterpret_cast<const crypto_aead_aes256gcm_state*>(bytes.data());
+}
+
+}  // namespace
+
+void Aes256GcmKey::assign(std::span<const std::byte, 32> key) noexcept {
+  crypto_aead_aes256gcm_beforenm(sodium_state(state_), u8(key));
+}
+
+void Aes256GcmKey::seal(Room out, std::span<std::byte, tag_size> tag, Bytes plaintext,
+                        Bytes associated,
+                        std::span<const std::byte, nonce_size> nonce) const noexcept {
+  crypto_aead_aes256gcm_encrypt_detached_afternm(
+      u8(out), u8(tag), nullptr, u8(plaintext), plaintext.size(), u8(associated), associated.size(),
+      nullptr, u8(nonce), sodium_state(state_));
+}
+
+bool Aes256GcmKey::open(Room out, Bytes ciphertext, std::span<const std::byte, tag_size> tag,
+                        Bytes associated,
+                        std::span<const std::byte, nonce_size> nonce) const noexcept {
+  const bool opened = crypto_aead_aes256gcm_decrypt_detached_afternm(
+                          u8(out), nullptr, u8(ciphertext), ciphertext.size(), u8(tag),
+                          u8(associated), associated.size(), u8(nonce), sodium_state(state_)) == 0;
+  if (!opened) wipe(out);
+  return opened;
+}
+
+void xchacha20poly1305::seal(Room out, std::span<std::byte, tag_size> tag, Bytes plaintext,
+                             Bytes associated, std::span<const std::byte, nonce_size> nonce,
+                             std::span<const std::byte, 32> key) noexcept {
+  crypto_aead_xchacha20poly1305_ietf_encrypt_detached(
+      u8(out), u8(tag), nullptr, u8(plaintext), plaintext.size(), u8(associated), associated.size(),
+      nullptr, u8(nonce), u8(key));
+}
+
+bool xchacha20poly1305::open(Room out, Bytes ciphertext, std::span<const std::byte, tag_size> tag,
+                             Bytes associated, std::span<const std::byte, nonce_size> nonce,
+                             std::span<const std::byte, 32> key) noexcept {
+  const bool opened = crypto_aead_xchacha20poly1305_ietf_decrypt_detached(
+                          u8(out), nullptr, u8(ciphertext), ciphertext.size(), u8(tag),
+                          u8(associated), associated.size(), u8(nonce), u8(key)) == 0;
+  if (!opened) wipe(out);
+  return opened;
+}
+
+void xchacha20(Room out, Bytes in, std::span<const std::byte, 24> nonce,
+               std::span<const std::byte, 32> key) noexcept {
+  crypto_stream_xchacha20_xor_ic(u8(out), u8(in), in.size(), u8(nonce), 0, u8(key));
+}
+
+namespace {
+
+template <std::size_t N>
+std::array<std::byte, N> bytes_of(std::string_view hex) noexcept {
+  std::array<std::byte, N> bytes{};
+  from_hex(bytes, hex);
+  return bytes;
+}
+
+// "The GCM mode of operation", McGrew and Viega, test case 16.
+bool aes256gcm_answers() noexcept {
+  const auto key = bytes_of<32>("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308");
+  const auto nonce = bytes_of<12>("cafebabefacedbaddecaf888");
+  const auto associated = bytes_of<20>("feedfacedeadbeeffeedfacedeadbeefabaddad2");
+  const auto plaintext = bytes_of<60>(
+      "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
+      "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39");
+  const auto ciphertext = bytes_of<60>(
+      "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
+      "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662");
+  auto tag = bytes_of<16>("76fc6ece0f4e1768cddf8853bb2d551b");
+
+  Aes256GcmKey expanded;
+  expanded.assign(key);
+  std::array<std::byte, 60> out{};
+  std::array<std::byte, 16> sealed_tag{};
+  expanded.seal(out, sealed_tag, plaintext, associated, nonce);
+  if (out != ciphertext || sealed_tag != tag) return false;
+  if (!expanded.open(out, ciphertext, tag, associated, nonce) || out != plaintext) return false;
+  tag[0] ^= std::byte{1};
+  return !expanded.open(out, ciphertext, tag, associated, nonce) &&
+         out == std::array<std::byte, 60>{};
+}
+
+// draft-irtf-cfrg-xchacha-03, appendix A.3.1.
+bool xchacha20poly1305_answers() noexcept {
+  constexpr std::string_view sunscreen =
+      "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, "
+      "sunscreen would be it.";
+  std::array<std::byte, sunscreen.size()> plaintext;
+  std::memcpy(plaintext.data(), sunscreen.data(), sunscreen.size());
+  const auto key = bytes_of<32>("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f");
+  const auto nonce = bytes_of<24>("404142434445464748494a4b4c4d4e4f5051525354555657");
+  const auto associated = bytes_of<12>("50515253c0c1c2c3c4c5c6c7");
+  const auto start = bytes_of<16>("bd6d179d3e83d43b9576579493c0e939");
+  auto tag = bytes_of<16>("c0875924c1c7987947deafd8780acf49");
+
+  std::array<std::byte, plaintext.size()> sealed{};
+  std::array<std::byte, 16> sealed_tag{};
+  xchacha20poly1305::seal(sealed, sealed_tag, plaintext, associated, nonce, key);
+  if (!std::equal(start.begin(), start.end(), sealed.begin()) || sealed_tag != tag) return false;
+  std::array<std::byte, plaintext.size()> out{};
+  if (!xchacha20poly1305::open(out, sealed, tag, associated, nonce, key) || out != plaintext) {
+    return false;
+  }
+  tag[0] ^= std::byte{1};
+  return !xchacha20poly1305::open(out, sealed, tag, associated, nonce, key) &&
+         out == std::array<std::byte, plaintext.size()>{};
+}
+
+// draft-irtf-cfrg-xchacha-03, appendix A.3.2 gives the stream from counter 0; RFC 4231 case 2 in a
+// key of 32 bytes: HMAC pads "Jefe" with zeros, so the padded key is the same key.
+bool xchacha20_hmac_answers() noexcept {
+  const auto key = bytes_of<32>("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f");
+  const auto nonce = bytes_of<24>("404142434445464748494a4b4c4d4e4f5051525354555658");
+  std::array<std::byte, 16> stream;
+  std::memcpy(stream.data(), "The dhole (prono", stream.size());
+  xchacha20(stream, stream, nonce, key);
+  if (stream != bytes_of<16>("4559abba4e48c16102e8bb2c05e6947f")) return false;
+
+  const auto jefe = bytes_of<32>(
+      "4a656665"
+      "00000000000000000000000000000000000000000000000000000000");
+  constexpr std::string_view message = "what do ya want for nothing?";
+  std::array<std::byte, 32> mac{};
+  HmacSha256Key(jefe).mac(mac, std::as_bytes(std::span(message)));
+  return mac == bytes_of<32>("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
+}  // namespace
+
+const CipherTests& cipher_tests() noexcept {
+  static const CipherTests tests = [] {
+    if (sodium_init() < 0) return CipherTests{};
+    return CipherTests{
+        .aes256gcm = crypto_aead_aes256gcm_is_available() == 1 && aes256gcm_answers(),
+        .xchacha20poly1305 = xchacha20poly1305_answers(),
+        .xchacha20_hmac = xchacha20_hmac_answers(),
+    };
+  }();
+  return tests;
+}
+
+}  // namespace stek

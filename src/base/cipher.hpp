@@ -1,0 +1,59 @@
+// The ciphers of the ticket profiles. Sealing may run in place; opening never does, and leaves
+// zeros on failure.
+#pragma once
+
+#include <stek/secret.hpp>
+
+namespace stek {
+
+/// Runs the ciphers' known-answer tests, once; the answer stays. Nothing is sealed or opened with a
+/// cipher that failed its test.
+struct CipherTests {
+  bool aes256gcm;  ///< the CPU has AES, and the answers were right
+  bool xchacha20poly1305;
+  bool xchacha20_hmac;
+};
+const CipherTests& cipher_tests() noexcept;
+
+/// AES-256-GCM, its key expanded.
+class Aes256GcmKey {
+ public:
+  static constexpr std::size_t nonce_size = 12;
+  static constexpr std::size_t tag_size = 16;
+
+  Aes256GcmKey() noexcept = default;
+  Aes256GcmKey(const Aes256GcmKey&) = delete;
+  Aes256GcmKey& operator=(const Aes256GcmKey&) = delete;
+  ~Aes256GcmKey() { wipe(state_); }
+
+  void assign(std::span<const std::byte, 32> key) noexcept;
+  /// `out.size() == plaintext.size()`; may be the same bytes.
+  void seal(Room out, std::span<std::byte, tag_size> tag, Bytes plaintext, Bytes associated,
+            std::span<const std::byte, nonce_size> nonce) const noexcept;
+  [[nodiscard]] bool open(Room out, Bytes ciphertext, std::span<const std::byte, tag_size> tag,
+                          Bytes associated,
+                          std::span<const std::byte, nonce_size> nonce) const noexcept;
+
+ private:
+  // Left as it is: a table of these is mapped, and a lane that is never used costs no page.
+  alignas(16) std::array<std::byte, 512> state_;
+};
+
+/// XChaCha20-Poly1305.
+namespace xchacha20poly1305 {
+inline constexpr std::size_t nonce_size = 24;
+inline constexpr std::size_t tag_size = 16;
+
+void seal(Room out, std::span<std::byte, tag_size> tag, Bytes plaintext, Bytes associated,
+          std::span<const std::byte, nonce_size> nonce,
+          std::span<const std::byte, 32> key) noexcept;
+[[nodiscard]] bool open(Room out, Bytes ciphertext, std::span<const std::byte, tag_size> tag,
+                        Bytes associated, std::span<const std::byte, nonce_size> nonce,
+                        std::span<const std::byte, 32> key) noexcept;
+}  // namespace xchacha20poly1305
+
+/// XChaCha20, initial counter 0. `out` may be `in`.
+void xchacha20(Room out, Bytes in, std::span<const std::byte, 24> nonce,
+               std::span<const std::byte, 32> key) noexcept;
+
+}  // namespace stek

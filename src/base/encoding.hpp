@@ -1,0 +1,22 @@
+// Hex and base64, by libsodium's codecs, whose time does not depend on the bytes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <stek/bytes.hpp>
+
+namespace stek {
+
+std::string to_hex(Bytes bytes);
+/// Nothing unless `text` is exactly `room.size()` bytes in hex.
+bool from_hex(Room room, std::string_view text) noexcept;
+
+/// RFC 4648 section 4, with padding.
+std::string to_base64(Bytes bytes);
+/// White space is skipped. Nothing when the rest is not base64.
+std::optional<std::vector<std::byte>> from_base64(std::string_view text);
+
+}  // namespace stek

@@ -1,0 +1,18 @@
+// libsodium takes unsigned char where stek has std::byte.
+#pragma once
+
+#include <type_traits>
+
+#include <stek/bytes.hpp>
+
+namespace stek {
+
+template <class Range>
+auto* u8(Range&& bytes) noexcept {
+  using Byte = std::remove_pointer_t<decltype(bytes.data())>;
+  static_assert(std::is_same_v<std::remove_const_t<Byte>, std::byte>);
+  using Char = std::conditional_t<std::is_const_v<Byte>, const unsigned char, unsigned char>;
+  return reinterpret_cast<Char*>(bytes.data());
+}
+
+}  // namespace stek

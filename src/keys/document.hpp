@@ -1,0 +1,28 @@
+// A ring as a document: JSON for what is public, then the secrets, which no text parser sees.
+//
+//   JSON object, 0x00, 32 bytes of secret per key in the order of "keys", BLAKE2b-256 of all before
+#pragma once
+
+#include <vector>
+
+#include <stek/ring.hpp>
+
+#include "wire/json.hpp"
+
+namespace stek::keys {
+
+using Document = std::vector<std::byte, wire::WipingAllocator<std::byte>>;
+
+Document document_of(const KeyRing& ring);
+
+/// The ring, checked by `flaw_of`. `Error::damaged`, `Error::unknown_format`, or what `flaw_of`
+/// says.
+std::expected<KeyRing, Failure> ring_from(Bytes document);
+
+/// The document's checksum: two rings with the same one are the same.
+std::array<std::byte, 32> fingerprint_of(const KeyRing& ring);
+
+/// What is public: `stek keys list --json` builds on it.
+wire::Json public_json(const KeyRing& ring);
+
+}  // namespace stek::keys

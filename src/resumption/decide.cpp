@@ -1,0 +1,375 @@
+#include <algorithm>
+
+#include <stek/resumption.hpp>
+
+#include "session/suites.hpp"
+
+namespace stek {
+namespace {
+
+// A rule says what stands against resumption, or nothing.
+using Objection = std::optional<Verdict>;
+
+Objection full_handshake(Reason reason) noexcept {
+  return Verdict{.outcome = Outcome::full_handshake, .reason = reason};
+}
+Objection abort_with(Alert alert, Reason reason) noexcept {
+  return Verdict{.outcome = Outcome::abort, .reason = reason, .alert = alert};
+}
+constexpr std::nullopt_t fine = std::nullopt;
+
+template <class List, class Value>
+bool contains(const List& list, const Value& value) noexcept {
+  return std::ranges::find(list, value) != list.end();
+}
+
+bool enabled(const Policy& policy, CipherSuite suite) noexcept {
+  return policy.cipher_suites.empty() || contains(policy.cipher_suites, suite);
+}
+
+// DTLS counts its versions down from 0xfeff; these put both on one rising scale.
+unsigned rank(ProtocolVersion version) noexcept {
+  switch (version) {
+    case ProtocolVersion::tls1_0:
+      return 1;
+    case ProtocolVersion::tls1_1:
+    case ProtocolVersion::dtls1_0:
+      return 2;
+    case ProtocolVersion::tls1_2:
+    case ProtocolVersion::dtls1_2:
+      return 3;
+    case ProtocolVersion::tls1_3:
+    case ProtocolVersion::dtls1_3:
+      return 4;
+    case ProtocolVersion::none:
+      break;
+  }
+  return 0;
+}
+
+/// A version that is not in the table is newer than all that are, when it stands in legacy_version.
+unsigned rank_of_legacy(const ClientHello& hello) noexcept {
+  constexpr unsigned tls1_2 = 3;
+  const unsigned known = rank(hello.legacy_version);
+  const auto number = static_cast<std::uint16_t>(hello.legacy_version);
+  const bool newer = hello.transport == Transport::dtls
+                         ? number < static_cast<std::uint16_t>(ProtocolVersion::dtls1_2)
+                         : number > static_cast<std::uint16_t>(ProtocolVersion::tls1_2);
+  // RFC 8446 section 4.2.1: without supported_versions nothing above TLS 1.2 is negotiated.
+  return known == 0 && !newer ? 0 : newer ? tls1_2 : known;
+}
+
+/// The version that this hello and policy give, as a rank; 0 for none.
+unsigned negotiated(const ClientHello& hello, const Policy& policy) noexcept {
+  const unsigned least = rank(policy.min_version);
+  const unsigned most = rank(policy.max_version);
+  if (hello.supported_versions.empty()) {
+    const unsigned version = std::min(rank_of_legacy(hello), most);
+    return version >= least ? version : 0;
+  }
+  unsigned best = 0;
+  for (const ProtocolVersion version : hello.supported_versions) {
+    const unsigned offered = rank(version);
+    if (offered >= least && offered <= most) best = std::max(best, offered);
+  }
+  return best;
+}
+
+constexpr unsigned tls13_rank = 4;
+
+Objection version_is_supported(const ClientHello& hello, const Policy& policy) noexcept {
+  // RFC 5246 appendix E.1: "If server supports (or is willing to use) only versions greater than
+  // client_version, it MUST send a "protocol_version" alert message and close the connection."
+  if (negotiated(hello, policy) == 0) {
+    return abort_with(Alert::protocol_version, Reason::version_unsupported);
+  }
+  return fine;
+}
+
+Objection fallback_is_appropriate(const ClientHello& hello, const Policy& policy) noexcept {
+  // RFC 7507 section 3: "If TLS_FALLBACK_SCSV appears in ClientHello.cipher_suites and the highest
+  // protocol version supported by the server is higher than the version indicated in
+  // ClientHello.client_version, the server MUST respond with a fatal inappropriate_fallback alert".
+  if (hello.fallback && negotiated(hello, policy) < rank(policy.max_version)) {
+    return abort_with(Alert::inappropriate_fallback, Reason::inappropriate_fallback);
+  }
+  return fine;
+}
+
+Objection fragment_length_is_defined(const ClientHello& hello) noexcept {
+  // RFC 6066 section 4: "If a server receives a maximum fragment length negotiation request for a
+  // value other than the allowed values, it MUST abort the handshake with an "illegal_parameter"
+  // alert."
+  if (hello.max_fragment_length &&
+      (*hello.max_fragment_length < 1 || *hello.max_fragment_length > 4)) {
+    return abort_with(Alert::illegal_parameter, Reason::max_fragment_length_invalid);
+  }
+  return fine;
+}
+
+Objection tls13_hello_is_legal(const ClientHello& hello) noexcept {
+  // RFC 8446 section 4.1.2: "If a TLS 1.3 ClientHello is received with any other value in this
+  // field, the server MUST abort the handshake with an "illegal_parameter" alert."
+  if (hello.compression_methods != std::vector<std::uint8_t>{0}) {
+    return abort_with(Alert::illegal_parameter, Reason::compression_not_offered);
+  }
+  // RFC 8446 section 4.2.9: "If clients offer "pre_shared_key" without a "psk_key_exchange_modes"
+  // extension, servers MUST abort the handshake."
+  if (hello.pre_shared_key && !hello.psk_key_exchange_modes) {
+    return abort_with(Alert::missing_extension, Reason::psk_modes_missing);
+  }
+  return fine;
+}
+
+Objection same_version(const Session& session, const ClientHello& hello,
+                       const Policy& policy) noexcept {
+  if (session.transport != hello.transport) return full_handshake(Reason::transport_differs);
+  if (rank(session.version) != negotiated(hello, policy)) {
+    return full_handshake(Reason::version_differs);
+  }
+  return fine;
+}
+
+Seconds cap_of(const Session& session, const Policy& policy) noexcept {
+  return is_tls13(session.version) ? policy.cap_tls13 : policy.cap;
+}
+
+Objection young_enough(const Session& session, const Policy& policy, Instant now) noexcept {
+  if (session.issued_at > now + policy.skew) return full_handshake(Reason::issued_in_future);
+  // RFC 5077 section 5.6 leaves the lifetime to the server; its policy of today can only shorten
+  // what was promised.
+  if (now >= session.issued_at + std::min(session.lifetime, policy.lifetime)) {
+    return full_handshake(Reason::ticket_expired);
+  }
+  // RFC 9325 section 3.4 and RFC 8446 section 4.6.1: renewal must not keep a session alive for
+  // ever.
+  if (now >= session.authenticated_at + cap_of(session, policy)) {
+    return full_handshake(Reason::authentication_too_old);
+  }
+  return fine;
+}
+
+Objection same_context(const Session& session, const Policy& policy) noexcept {
+  if (session.context != policy.context) return full_handshake(Reason::context_differs);
+  return fine;
+}
+
+ServerName server_name_of(const ClientHello& hello) noexcept {
+  if (hello.server_name) return *hello.server_name;
+  return std::monostate{};
+}
+
+Objection same_server_name(const Session& session, const ClientHello& hello,
+                           const Policy& policy) noexcept {
+  if (is_tls13(session.version) && policy.tls13_any_server_name) return fine;
+  // RFC 6066 section 3: "A server that implements this extension MUST NOT accept the request to
+  // resume the session if the server_name extension contains a different name."
+  if (!same_server(session.server_name, server_name_of(hello))) {
+    return full_handshake(Reason::server_name_differs);
+  }
+  return fine;
+}
+
+Objection same_suite(const Session& session, const ClientHello& hello,
+                     const Policy& policy) noexcept {
+  // RFC 5246 section 7.4.1.2: "If the session_id field is not empty (implying a session resumption
+  // request), this vector MUST include at least the cipher_suite from that session." No alert is
+  // named for a client that breaks this.
+  if (!contains(hello.cipher_suites, session.cipher_suite)) {
+    return full_handshake(Reason::suite_not_offered);
+  }
+  if (!enabled(policy, session.cipher_suite)) return full_handshake(Reason::suite_not_enabled);
+  return fine;
+}
+
+Objection same_hash(const Session& session, const ClientHello& hello,
+                    const Policy& policy) noexcept {
+  // RFC 8446 section 4.2.11: "The server MUST ensure that it selects a compatible PSK (if any) and
+  // cipher suite."
+  const auto suits = [&](CipherSuite suite) {
+    const SuiteTraits traits = traits_of(suite);
+    return traits.known && traits.tls13 && enabled(policy, suite) &&
+           traits.hash_size == traits_of(session.cipher_suite).hash_size;
+  };
+  if (std::ranges::none_of(hello.cipher_suites, suits)) return full_handshake(Reason::hash_differs);
+  return fine;
+}
+
+Objection same_compression(const Session& session, const ClientHello& hello) noexcept {
+  constexpr std::uint8_t null = 0;
+  if (session.compression_method != null || !contains(hello.compression_methods, null)) {
+    return full_handshake(Reason::compression_not_offered);
+  }
+  return fine;
+}
+
+Objection whole_hmac(const Session& session) noexcept {
+  // RFC 9325 section 4.6: "Implementations MUST NOT use the Truncated HMAC Extension".
+  if (session.truncated_hmac) return full_handshake(Reason::truncated_hmac);
+  return fine;
+}
+
+Objection same_fragment_length(const Session& session, const ClientHello& hello) noexcept {
+  // RFC 6066 section 4: "The negotiated length applies for the duration of the session including
+  // session resumptions." A client that asks for another one gets it, by a full handshake.
+  if (static_cast<std::uint8_t>(session.max_fragment_length) !=
+      hello.max_fragment_length.value_or(0)) {
+    return full_handshake(Reason::max_fragment_length_differs);
+  }
+  return fine;
+}
+
+Objection same_encrypt_then_mac(const Session& session, const ClientHello& hello) noexcept {
+  // RFC 7366 section 3: "If a server receives an encrypt-then-MAC request extension from a client
+  // and then selects a stream or Authenticated Encryption with Associated Data (AEAD) ciphersuite,
+  // it MUST NOT send an encrypt-then-MAC response extension back to the client."
+  if (!traits_of(session.cipher_suite).cbc) return fine;
+  // RFC 7366 section 3.1 makes it an error to go back to MAC-then-encrypt in a renegotiation, and
+  // is silent on resumption.
+  if (session.encrypt_then_mac && !hello.encrypt_then_mac) {
+    return full_handshake(Reason::encrypt_then_mac_missing);
+  }
+  if (!session.encrypt_then_mac && hello.encrypt_then_mac) {
+    return full_handshake(Reason::encrypt_then_mac_added);
+  }
+  return fine;
+}
+
+// The four cases of RFC 7627 section 5.3. Last, because the abort is for a handshake that would
+// otherwise be abbreviated.
+Objection same_master_secret_kind(const Session& session, const ClientHello& hello,
+                                  const Policy& policy) noexcept {
+  // "If the original session did not use the "extended_master_secret" extension but the new
+  // ClientHello contains the extension, then the server MUST NOT perform the abbreviated
+  // handshake."
+  if (!session.extended_master_secret && hello.extended_master_secret) {
+    return full_handshake(Reason::extended_master_secret_added);
+  }
+  // "If the original session used the "extended_master_secret" extension but the new ClientHello
+  // does not contain it, the server MUST abort the abbreviated handshake." The alert is that of
+  // section 5.2.
+  if (session.extended_master_secret && !hello.extended_master_secret) {
+    return abort_with(Alert::handshake_failure, Reason::extended_master_secret_missing);
+  }
+  // "If neither the original session nor the new ClientHello uses the extension, the server SHOULD
+  // abort the handshake. If it continues with an abbreviated handshake in order to support legacy
+  // insecure resumption [...]".
+  if (!session.extended_master_secret && !policy.legacy_ems) {
+    return full_handshake(Reason::extended_master_secret_absent);
+  }
+  return fine;
+}
+
+Objection dhe_offered(const ClientHello& hello) noexcept {
+  constexpr std::uint8_t psk_dhe_ke = 1;
+  // RFC 8446 section 4.2.9: "Servers MUST NOT select a key exchange mode that is not listed by the
+  // client." RFC 9325 section 3.4 prefers psk_dhe_ke; it is the only one here.
+  if (!hello.psk_key_exchange_modes || !contains(*hello.psk_key_exchange_modes, psk_dhe_ke) ||
+      !hello.key_share) {
+    return full_handshake(Reason::psk_mode_unsuitable);
+  }
+  return fine;
+}
+
+Objection objection_in_tls12(const Session& session, const ClientHello& hello,
+                             const Policy& policy) noexcept {
+  if (auto o = same_suite(session, hello, policy)) return o;
+  if (auto o = same_compression(session, hello)) return o;
+  if (auto o = whole_hmac(session)) return o;
+  if (auto o = same_fragment_length(session, hello)) return o;
+  if (auto o = same_encrypt_then_mac(session, hello)) return o;
+  return same_master_secret_kind(session, hello, policy);
+}
+
+Objection objection_in_tls13(const Session& session, const ClientHello& hello,
+                             const Policy& policy) noexcept {
+  if (auto o = same_hash(session, hello, policy)) return o;
+  return dhe_offered(hello);
+}
+
+Objection objection(const Session& session, const ClientHello& hello, const Policy& policy,
+                    Instant now) noexcept {
+  if (auto o = decide_hello(hello, policy)) return o;
+  if (auto o = same_version(session, hello, policy)) return o;
+  if (auto o = young_enough(session, policy, now)) return o;
+  if (auto o = same_context(session, policy)) return o;
+  if (auto o = same_server_name(session, hello, policy)) return o;
+  return is_tls13(session.version) ? objection_in_tls13(session, hello, policy)
+                                   : objection_in_tls12(session, hello, policy);
+}
+
+/// RFC 8446 appendix C.4: a TLS 1.3 ticket is for one use. Up to TLS 1.2 a ticket serves again
+/// until half of its life is over.
+bool renewal_is_due(const Session& session, Seconds age) noexcept {
+  return is_tls13(session.version) || age >= session.lifetime / 2;
+}
+
+}  // namespace
+
+std::optional<Verdict> decide_hello(const ClientHello& hello, const Policy& policy) noexcept {
+  if (auto o = version_is_supported(hello, policy)) return o;
+  if (auto o = fallback_is_appropriate(hello, policy)) return o;
+  if (auto o = fragment_length_is_defined(hello)) return o;
+  if (negotiated(hello, policy) == tls13_rank) return tls13_hello_is_legal(hello);
+  return fine;
+}
+
+Verdict decide(const Session& session, const ClientHello& hello, const Policy& policy,
+               Instant now) noexcept {
+  const Seconds age = std::max(now - session.issued_at, Seconds(0));
+  if (auto verdict = objection(session, hello, policy, now)) {
+    verdict->age = age;
+    return *verdict;
+  }
+  return {.outcome = Outcome::resume,
+          .reason = Reason::resumes,
+          .alert = Alert::none,
+          .renew = renewal_is_due(session, age),
+          .age = age};
+}
+
+std::optional<Error> refusal_to_issue(const Session& session, const Policy& policy,
+                                      Instant now) noexcept {
+  // RFC 7627 section 5.4: a session without the extension is open to the triple handshake attack on
+  // resumption.
+  if (!is_tls13(session.version) && !session.extended_master_secret && !policy.legacy_ems) {
+    return Error::no_extended_master_secret;
+  }
+  const bool renewed = session.authenticated_at != Instant{};
+  if (renewed && now >= session.authenticated_at + cap_of(session, policy)) {
+    return Error::authentication_too_old;
+  }
+  return std::nullopt;
+}
+
+std::string_view name_of(Outcome outcome) noexcept {
+  switch (outcome) {
+    case Outcome::resume:
+      return "resume";
+    case Outcome::full_handshake:
+      return "full_handshake";
+    case Outcome::abort:
+      break;
+  }
+  return "abort";
+}
+
+std::string_view name_of(Alert alert) noexcept {
+  switch (alert) {
+    case Alert::none:
+      return "none";
+    case Alert::handshake_failure:
+      return "handshake_failure";
+    case Alert::illegal_parameter:
+      return "illegal_parameter";
+    case Alert::protocol_version:
+      return "protocol_version";
+    case Alert::inappropriate_fallback:
+      return "inappropriate_fallback";
+    case Alert::missing_extension:
+      break;
+  }
+  return "missing_extension";
+}
+
+}  // namespace stek

@@ -1,0 +1,23 @@
+// What a session may be: checked alike before sealing and after opening.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include <stek/session.hpp>
+
+namespace stek {
+
+/// What `issue` sets, whatever the session says.
+struct Stamp {
+  Instant issued_at;
+  Instant authenticated_at;
+  Seconds lifetime;
+  Context context;
+};
+Stamp stamp_of(const Session& session) noexcept;
+
+std::optional<std::string_view> flaw_of(const Stamp& stamp) noexcept;
+std::optional<std::string_view> flaw_beside_stamp(const Session& session) noexcept;
+
+}  // namespace stek

@@ -1,0 +1,181 @@
+#include "session/json.hpp"
+
+#include <charconv>
+
+#include <fmt/core.h>
+
+#include "session/state.hpp"
+#include "session/suites.hpp"
+
+namespace stek {
+namespace {
+
+struct VersionName {
+  ProtocolVersion version;
+  std::string_view name;
+};
+constexpr auto version_names = std::to_array<VersionName>({
+    {ProtocolVersion::tls1_0, "TLS 1.0"},
+    {ProtocolVersion::tls1_1, "TLS 1.1"},
+    {ProtocolVersion::tls1_2, "TLS 1.2"},
+    {ProtocolVersion::tls1_3, "TLS 1.3"},
+    {ProtocolVersion::dtls1_0, "DTLS 1.0"},
+    {ProtocolVersion::dtls1_2, "DTLS 1.2"},
+    {ProtocolVersion::dtls1_3, "DTLS 1.3"},
+});
+
+constexpr auto transport_names = std::to_array<std::string_view>({"tls", "dtls", "quic"});
+
+/// 49199 or "0xc02f".
+std::optional<std::uint16_t> number16(const wire::Json& json) {
+  std::uint16_t n = 0;
+  if (json.is_number_unsigned()) {
+    return wire::JsonForm<std::uint16_t>::get(json, n) ? std::optional(n) : std::nullopt;
+  }
+  if (!json.is_string()) return std::nullopt;
+  const std::string_view text = json.get_ref<const wire::SecretText&>();
+  if (!text.starts_with("0x")) return std::nullopt;
+  const auto [end, error] = std::from_chars(text.data() + 2, text.data() + text.size(), n, 16);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return n;
+}
+
+std::string_view text_in(const wire::Json& json) {
+  return json.is_string() ? std::string_view(json.get_ref<const wire::SecretText&>())
+                          : std::string_view();
+}
+
+}  // namespace
+
+std::string name_of(ProtocolVersion version) {
+  const auto* const found = std::ranges::find(version_names, version, &VersionName::version);
+  if (found != version_names.end()) return std::string(found->name);
+  return fmt::format("0x{:04x}", static_cast<std::uint16_t>(version));
+}
+
+namespace wire {
+
+template <>
+struct JsonForm<Transport> {
+  static constexpr std::string_view expects = "\"tls\", \"dtls\" or \"quic\"";
+  static Json put(Transport value) {
+    return transport_names.at(static_cast<std::size_t>(value) - 1);
+  }
+  static bool get(const Json& json, Transport& value) {
+    const auto* const found = std::ranges::find(transport_names, text_in(json));
+    value = static_cast<Transport>(found - transport_names.begin() + 1);
+    return found != transport_names.end();
+  }
+};
+
+template <>
+struct JsonForm<ProtocolVersion> {
+  static constexpr std::string_view expects = "a version, such as \"TLS 1.2\" or \"0x0303\"";
+  static Json put(ProtocolVersion value) { return name_of(value); }
+  static bool get(const Json& json, ProtocolVersion& value) {
+    const auto* const found = std::ranges::find(version_names, text_in(json), &VersionName::name);
+    if (found != version_names.end()) {
+      value = found->version;
+      return true;
+    }
+    const auto n = number16(json);
+    if (n) value = static_cast<ProtocolVersion>(*n);
+    return n.has_value();
+  }
+};
+
+template <>
+struct JsonForm<CipherSuite> {
+  static constexpr std::string_view expects =
+      "a cipher suite by IANA's name or by number, such as \"0xc02f\"";
+  static Json put(CipherSuite value) {
+    const std::string_view name = name_of(value);
+    if (!name.empty()) return name;
+    return fmt::format("0x{:04x}", static_cast<std::uint16_t>(value));
+  }
+  static bool get(const Json& json, CipherSuite& value) {
+    if (const auto named = suite_named(text_in(json))) {
+      value = *named;
+      return true;
+    }
+    const auto n = number16(json);
+    if (n) value = static_cast<CipherSuite>(*n);
+    return n.has_value();
+  }
+};
+
+template <>
+struct JsonForm<MaxFragmentLength> {
+  static constexpr std::string_view expects = "a code of RFC 6066 section 4, 0 to 4";
+  static Json put(MaxFragmentLength value) { return static_cast<std::uint8_t>(value); }
+  static bool get(const Json& json, MaxFragmentLength& value) {
+    std::uint8_t code = 0;
+    if (!JsonForm<std::uint8_t>::get(json, code) || code > 4) return false;
+    value = static_cast<MaxFragmentLength>(code);
+    return true;
+  }
+};
+
+template <>
+struct JsonForm<SessionSecret> {
+  static constexpr std::string_view expects =
+      "the master secret as 96 hex digits, or a PSK as 64 or 96";
+  static Json put(const SessionSecret& value) {
+    const std::string hex = to_hex(value.expose());
+    return SecretText(hex);
+  }
+  static bool get(const Json& json, SessionSecret& value) {
+    const std::string_view hex = text_in(json);
+    Secret<SessionSecret::max_size> bytes;
+    if (hex.empty() || hex.size() % 2 != 0 || hex.size() > 2 * bytes.size) return false;
+    const Room room = bytes.expose_room().first(hex.size() / 2);
+    if (!from_hex(room, hex)) return false;
+    value = SessionSecret(room);
+    return true;
+  }
+};
+
+template <>
+struct JsonForm<HostName> {
+  static constexpr std::string_view expects = "a host name of 1 to 255 printable characters";
+  static Json put(const HostName& value) { return value.text(); }
+  static bool get(const Json& json, HostName& value) {
+    const auto name = HostName::from(text_in(json));
+    if (name) value = *name;
+    return name.has_value();
+  }
+};
+
+template <>
+struct JsonForm<HostNameHash> {
+  static constexpr std::string_view expects = JsonForm<std::array<std::byte, 16>>::expects;
+  static Json put(const HostNameHash& value) { return to_hex(value.bytes); }
+  static bool get(const Json& json, HostNameHash& value) {
+    return JsonForm<std::array<std::byte, 16>>::get(json, value.bytes);
+  }
+};
+
+}  // namespace wire
+
+wire::Json to_json(const Session& session, Reveal reveal) {
+  wire::Json json = wire::Json::object();
+  wire::to_json(json, state::header, session);
+  wire::to_json(json, state::options, session);
+  if (reveal == Reveal::no) json.erase("secret");
+  return json;
+}
+
+std::expected<Session, Failure> session_from_json(std::string_view text) {
+  auto json = wire::parse_json(text, "session");
+  if (!json) return std::unexpected(json.error());
+  Session session;
+  auto failure = wire::from_json(*json, "session: ", session, state::header, state::options);
+  if (!failure) failure = wire::refuse_leftovers(*json, "session: /");
+  if (failure) {
+    failure->hint = "FORMAT.md lists the fields of a session";
+    return std::unexpected(*std::move(failure));
+  }
+  return session;
+}
+
+}  // namespace stek

@@ -1,0 +1,74 @@
+#include <stek/session.hpp>
+
+#include "base/hash.hpp"
+#include "session/suites.hpp"
+
+namespace stek {
+
+SessionSecret::SessionSecret(Bytes bytes) noexcept {
+  if (bytes.size() > max_size) return;
+  std::copy(bytes.begin(), bytes.end(), bytes_.expose_room().begin());
+  size_ = static_cast<std::uint8_t>(bytes.size());
+}
+
+std::size_t secret_size(ProtocolVersion version, CipherSuite suite) noexcept {
+  constexpr std::size_t master_secret_size = 48;
+  return is_tls13(version) ? traits_of(suite).hash_size : master_secret_size;
+}
+
+std::optional<HostName> HostName::from(std::string_view name) noexcept {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  if (name.empty() || name.size() > max_size) return std::nullopt;
+  HostName host;
+  for (const char c : name) {
+    if (c < '!' || c > '~') return std::nullopt;
+    host.text_[host.size_++] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return host;
+}
+
+HostNameHash hash_of(const HostName& name) noexcept {
+  constexpr std::string_view key = "stek/1 server name";
+  HostNameHash hash{};
+  blake2b(hash.bytes, std::as_bytes(std::span(key)), {std::as_bytes(std::span(name.text()))});
+  return hash;
+}
+
+namespace {
+
+HostNameHash hash_of(const ServerName& name) noexcept {
+  if (const auto* hash = std::get_if<HostNameHash>(&name)) return *hash;
+  return stek::hash_of(std::get<HostName>(name));
+}
+
+}  // namespace
+
+bool same_server(const ServerName& a, const ServerName& b) noexcept {
+  if (a.index() == b.index()) return a == b;
+  constexpr std::size_t absent = 0;
+  if (a.index() == absent || b.index() == absent) return false;
+  return hash_of(a) == hash_of(b);
+}
+
+Session Session::copy() const {
+  Session copy;
+  copy.transport = transport;
+  copy.version = version;
+  copy.cipher_suite = cipher_suite;
+  copy.extended_master_secret = extended_master_secret;
+  copy.encrypt_then_mac = encrypt_then_mac;
+  copy.truncated_hmac = truncated_hmac;
+  copy.max_fragment_length = max_fragment_length;
+  copy.issued_at = issued_at;
+  copy.secret = secret.copy();
+  copy.authenticated_at = authenticated_at;
+  copy.lifetime = lifetime;
+  copy.context = context;
+  copy.compression_method = compression_method;
+  copy.server_name = server_name;
+  copy.ticket_age_add = ticket_age_add;
+  copy.max_early_data_size = max_early_data_size;
+  return copy;
+}
+
+}  // namespace stek

@@ -1,0 +1,102 @@
+#include "session/state.hpp"
+
+#include <algorithm>
+
+#include "wire/size_class.hpp"
+
+namespace stek::state {
+namespace {
+
+static_assert(header.size == 93);
+static_assert(header.offset_of<&Session::secret>() + SessionSecret::max_size <= 64 &&
+              header.offset_of<&Session::issued_at>() + 8 <= 64);
+
+bool all_zero(Bytes bytes) noexcept {
+  return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
+}
+
+/// TLS 1.3 begins with the second class: with its mandatory options a name would decide between two
+/// lengths.
+std::size_t first_class(ProtocolVersion version, std::size_t smallest) noexcept {
+  return is_tls13(version) ? wire::second_class : smallest;
+}
+
+std::expected<std::size_t, Error> class_or_error(std::size_t used, std::size_t smallest) noexcept {
+  const std::size_t size = wire::class_of(used, smallest);
+  if (size == 0) return std::unexpected(Error::too_large);
+  return size;
+}
+
+/// The decoded secret has the header's 48 bytes; cuts it to its length. False when what is cut off
+/// is not zero.
+bool trim_secret(Session& session) noexcept {
+  const std::size_t size = secret_size(session.version, session.cipher_suite);
+  if (size > SessionSecret::max_size) return false;
+  const Bytes field = session.secret.expose();
+  if (!is_zero(field.subspan(size))) return false;
+  session.secret = SessionSecret(field.first(size));
+  return true;
+}
+
+}  // namespace
+
+std::expected<std::size_t, Error> size_of(const Session& session, std::size_t smallest) noexcept {
+  return class_or_error(header.size + options.size(session),
+                        first_class(session.version, smallest));
+}
+
+std::expected<void, Error> encode(Room room, const Session& session, const Stamp& stamp) noexcept {
+  if (flaw_beside_stamp(session) || flaw_of(stamp)) return std::unexpected(Error::invalid_session);
+  const auto head = room.first<header.size>();
+  header.encode(head, session);
+  header.set<&Session::issued_at>(head, stamp.issued_at);
+  header.set<&Session::authenticated_at>(head, stamp.authenticated_at);
+  header.set<&Session::lifetime>(head, stamp.lifetime);
+  header.set<&Session::context>(head, stamp.context);
+  const Room tail = room.subspan<header.size>();
+  wire::Writer writer(tail);
+  options.encode(writer, session);
+  writer.zeros(tail.size() - writer.used());
+  return {};
+}
+
+std::optional<Session> decode(Bytes state, std::size_t smallest) noexcept {
+  if (state.size() < header.size) return std::nullopt;
+  std::optional<Session> session(std::in_place);
+  if (!header.decode(state.first<header.size>(), *session) || !trim_secret(*session)) {
+    return std::nullopt;
+  }
+  wire::Reader reader(state.subspan(header.size));
+  if (!options.decode(reader, *session) || !all_zero(reader.rest()) || flaw_of(*session) ||
+      size_of(*session, smallest) != state.size()) {
+    return std::nullopt;
+  }
+  return session;
+}
+
+std::expected<std::size_t, Error> size_of(const Opaque& opaque, std::size_t smallest) noexcept {
+  if (!opaque_vectors.fits(opaque)) return std::unexpected(Error::too_large);
+  return class_or_error(opaque_header.size + opaque_vectors.size(opaque), smallest);
+}
+
+void encode(Room room, const Opaque& opaque) noexcept {
+  opaque_header.encode(room.first<opaque_header.size>(), opaque);
+  const Room tail = room.subspan<opaque_header.size>();
+  wire::Writer writer(tail);
+  opaque_vectors.encode(writer, opaque);
+  writer.zeros(tail.size() - writer.used());
+}
+
+std::optional<Opaque> decode_opaque(Bytes state, std::size_t smallest) noexcept {
+  if (state.size() < opaque_header.size) return std::nullopt;
+  Opaque opaque;
+  if (!opaque_header.decode(state.first<opaque_header.size>(), opaque)) return std::nullopt;
+  wire::Reader reader(state.subspan(opaque_header.size));
+  opaque_vectors.decode(reader, opaque);
+  if (!reader.ok() || !all_zero(reader.rest()) || size_of(opaque, smallest) != state.size()) {
+    return std::nullopt;
+  }
+  return opaque;
+}
+
+}  // namespace stek::state

@@ -1,0 +1,26 @@
+// From a STEK to the keys that seal: first one key a trust domain, then one a purpose and lane.
+// FORMAT.md has the bytes.
+#pragma once
+
+#include <string_view>
+
+#include <stek/ring.hpp>
+
+namespace stek::ticket {
+
+using DomainKey = Secret<32>;
+using Subkey = Secret<32>;
+
+/// What subkeys are for: all there is.
+enum class Purpose : std::uint8_t { aes256gcm, xchacha20poly1305, rfc5077_cipher, rfc5077_mac };
+std::string_view name_of(Purpose purpose) noexcept;
+
+inline constexpr std::size_t max_domain = 255;
+
+/// BLAKE2b-256(key = STEK, "stek/1 domain" || u8 length || domain). `domain.size() <= max_domain`.
+DomainKey domain_key(const StekSecret& stek, std::string_view domain) noexcept;
+
+/// BLAKE2b-256(key = K_dom, "stek/1 subkey" || u8 length || purpose || u8 lane).
+Subkey subkey(const DomainKey& key, Purpose purpose, std::uint8_t lane) noexcept;
+
+}  // namespace stek::ticket

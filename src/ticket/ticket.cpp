@@ -1,0 +1,135 @@
+#include "ticket/ticket.hpp"
+
+namespace stek::ticket {
+
+bool profile_works(Profile profile) noexcept {
+  switch (profile) {
+    case Profile::aes256gcm:
+      return cipher_tests().aes256gcm;
+    case Profile::xchacha20poly1305:
+      return cipher_tests().xchacha20poly1305;
+    case Profile::rfc5077:
+      return cipher_tests().xchacha20_hmac;
+  }
+  return false;
+}
+
+Room body_of(Room ticket, const Layout& layout) noexcept {
+  return ticket.subspan(layout.body_at(), ticket.size() - layout.overhead());
+}
+
+namespace {
+
+/// The parts of a ticket, read-only or writable as `Byte` is.
+template <class Byte>
+struct Parts {
+  std::span<Byte> name;
+  std::span<Byte> nonce;
+  std::span<Byte> length;
+  std::span<Byte> body;
+  std::span<Byte> tag;
+  std::span<Byte> before_body;  ///< associated data of the AEAD profiles
+  std::span<Byte> before_tag;   ///< what the MAC of rfc5077 covers
+};
+
+template <class Byte>
+Parts<Byte> parts_of(std::span<Byte> ticket, const Layout& layout) noexcept {
+  return {
+      .name = ticket.first(name_size),
+      .nonce = ticket.subspan(name_size, layout.nonce_size),
+      .length = ticket.subspan(name_size + layout.nonce_size, layout.length_size),
+      .body = ticket.subspan(layout.body_at(), ticket.size() - layout.overhead()),
+      .tag = ticket.last(layout.tag_size),
+      .before_body = ticket.first(layout.body_at()),
+      .before_tag = ticket.first(ticket.size() - layout.tag_size),
+  };
+}
+
+// The first byte of an aes256gcm nonce picks the lane; the others are GCM's nonce.
+constexpr std::size_t lane_size = 1;
+
+std::array<std::byte, 24> rfc5077_nonce(Bytes iv) noexcept {
+  std::array<std::byte, 24> nonce{};
+  std::memcpy(nonce.data(), iv.data(), 16);
+  return nonce;
+}
+
+std::array<std::byte, 2> length_of(Bytes body) noexcept {
+  return {static_cast<std::byte>(body.size() >> 8U), static_cast<std::byte>(body.size())};
+}
+
+void encrypt(const Parts<std::byte>& ticket, const TicketKey& key) noexcept {
+  switch (key.profile()) {
+    case Profile::aes256gcm: {
+      std::optional<Aes256GcmKey> spare;
+      key.lane(ticket.nonce.front(), spare)
+          .seal(ticket.body, ticket.tag.first<16>(), ticket.body, ticket.before_body,
+                ticket.nonce.subspan<lane_size, 12>());
+      return;
+    }
+    case Profile::xchacha20poly1305:
+      xchacha20poly1305::seal(ticket.body, ticket.tag.first<16>(), ticket.body, ticket.before_body,
+                              ticket.nonce.first<24>(), key.cipher_key());
+      return;
+    case Profile::rfc5077:
+      std::ranges::copy(length_of(ticket.body), ticket.length.begin());
+      xchacha20(ticket.body, ticket.body, rfc5077_nonce(ticket.nonce), key.cipher_key());
+      key.mac_key().mac(ticket.tag.first<32>(), ticket.before_tag);
+      return;
+  }
+}
+
+bool open_rfc5077(Room state, const Parts<const std::byte>& ticket, const TicketKey& key) noexcept {
+  std::array<std::byte, 32> mac;
+  key.mac_key().mac(mac, ticket.before_tag);
+  const bool genuine =
+      equal_secrets(mac, ticket.tag) && std::ranges::equal(length_of(ticket.body), ticket.length);
+  // The right MAC of a forged ticket would be a forgery.
+  wipe(mac);
+  if (!genuine) {
+    wipe(state);
+    return false;
+  }
+  xchacha20(state, ticket.body, rfc5077_nonce(ticket.nonce), key.cipher_key());
+  return true;
+}
+
+}  // namespace
+
+void seal_with_nonce(Room ticket, const TicketKey& key, Bytes nonce) noexcept {
+  const auto parts = parts_of(ticket, layout_of(key.profile()));
+  std::ranges::copy(key.name(), parts.name.begin());
+  std::ranges::copy(nonce, parts.nonce.begin());
+  encrypt(parts, key);
+}
+
+bool seal(Room ticket, const TicketKey& key, NonceRule rule) noexcept {
+  const auto parts = parts_of(ticket, layout_of(key.profile()));
+  if (!draw_nonce(parts.nonce, parts.body, rule)) {
+    wipe(ticket);
+    return false;
+  }
+  std::ranges::copy(key.name(), parts.name.begin());
+  encrypt(parts, key);
+  return true;
+}
+
+bool open(Room state, Bytes ticket, const TicketKey& key) noexcept {
+  const auto parts = parts_of(ticket, layout_of(key.profile()));
+  switch (key.profile()) {
+    case Profile::aes256gcm: {
+      std::optional<Aes256GcmKey> spare;
+      return key.lane(parts.nonce.front(), spare)
+          .open(state, parts.body, parts.tag.first<16>(), parts.before_body,
+                parts.nonce.subspan<lane_size, 12>());
+    }
+    case Profile::xchacha20poly1305:
+      return xchacha20poly1305::open(state, parts.body, parts.tag.first<16>(), parts.before_body,
+                                     parts.nonce.first<24>(), key.cipher_key());
+    case Profile::rfc5077:
+      return open_rfc5077(state, parts, key);
+  }
+  return false;
+}
+
+}  // namespace stek::ticket

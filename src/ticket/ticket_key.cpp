@@ -1,0 +1,56 @@
+#include "ticket/ticket_key.hpp"
+
+namespace stek::ticket {
+
+PagesPtr<TicketKey> make_ticket_key(const Key& key, std::string_view domain,
+                                    bool& locked) noexcept {
+  auto made = make_in_key_pages<TicketKey>(locked);
+  if (made != nullptr) made->derive(key, domain);
+  return made;
+}
+
+void TicketKey::derive(const Key& key, std::string_view domain) noexcept {
+  name_ = key.name;
+  profile_ = key.profile;
+  domain_key_ = domain_key(key.secret, domain);
+  switch (profile_) {
+    case Profile::aes256gcm:
+      return;  // lane by lane
+    case Profile::xchacha20poly1305:
+      cipher_key_ = subkey(domain_key_, Purpose::xchacha20poly1305, 0);
+      return;
+    case Profile::rfc5077:
+      cipher_key_ = subkey(domain_key_, Purpose::rfc5077_cipher, 0);
+      mac_key_.assign(subkey(domain_key_, Purpose::rfc5077_mac, 0).expose());
+      return;
+  }
+}
+
+TicketKey::~TicketKey() {
+  for (std::size_t i = 0; i < lanes; ++i) {
+    if (fills_[i].load(std::memory_order_relaxed) == Fill::ready) std::destroy_at(&table_[i]);
+  }
+}
+
+const Aes256GcmKey& TicketKey::lane(std::byte number,
+                                    std::optional<Aes256GcmKey>& spare) const noexcept {
+  const auto i = std::to_integer<std::size_t>(number);
+  std::atomic<Fill>& fill = fills_[i];
+  if (fill.load(std::memory_order_acquire) == Fill::ready) [[likely]]
+    return table_[i];
+  Fill expected = Fill::empty;
+  if (fill.compare_exchange_strong(expected, Fill::filling, std::memory_order_relaxed)) {
+    expand(*std::construct_at(&table_[i]), number);
+    fill.store(Fill::ready, std::memory_order_release);
+    return table_[i];
+  }
+  expand(spare.emplace(), number);
+  return *spare;
+}
+
+void TicketKey::expand(Aes256GcmKey& into, std::byte number) const noexcept {
+  into.assign(
+      subkey(domain_key_, Purpose::aes256gcm, std::to_integer<std::uint8_t>(number)).expose());
+}
+
+}  // namespace stek::ticket

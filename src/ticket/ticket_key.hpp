@@ -1,0 +1,61 @@
+// One STEK in one trust domain, ready to seal: subkeys derived, AES lanes expanded as they are
+// first used.
+#pragma once
+
+#include <atomic>
+#include <optional>
+
+#include "base/cipher.hpp"
+#include "base/hash.hpp"
+#include "base/memory.hpp"
+#include "ticket/derive.hpp"
+
+namespace stek::ticket {
+
+/// Lives in key pages of its own and holds all that is derived from a key: when it is destroyed,
+/// nothing of it is left. The STEK itself is not kept. Thread-safe.
+class TicketKey {
+ public:
+  static constexpr std::size_t lanes = 256;
+
+  TicketKey() noexcept {}
+  ~TicketKey();
+  TicketKey(const TicketKey&) = delete;
+  TicketKey& operator=(const TicketKey&) = delete;
+
+  [[nodiscard]] const KeyName& name() const noexcept { return name_; }
+  [[nodiscard]] Profile profile() const noexcept { return profile_; }
+
+  /// The expanded key of an AES lane: from the table, or, while another thread is filling it, in
+  /// `spare`.
+  [[nodiscard]] const Aes256GcmKey& lane(std::byte number,
+                                         std::optional<Aes256GcmKey>& spare) const noexcept;
+  [[nodiscard]] std::span<const std::byte, 32> cipher_key() const noexcept {
+    return cipher_key_.expose();
+  }
+  [[nodiscard]] const HmacSha256Key& mac_key() const noexcept { return mac_key_; }
+
+ private:
+  friend PagesPtr<TicketKey> make_ticket_key(const Key& key, std::string_view domain,
+                                             bool& locked) noexcept;
+  enum class Fill : std::uint8_t { empty, filling, ready };
+
+  void derive(const Key& key, std::string_view domain) noexcept;
+  void expand(Aes256GcmKey& into, std::byte number) const noexcept;
+
+  KeyName name_{};
+  Profile profile_{};
+  DomainKey domain_key_;
+  Subkey cipher_key_;
+  HmacSha256Key mac_key_;
+  mutable std::array<std::atomic<Fill>, lanes> fills_{};
+  // A union, so that lanes that were never filled are neither made nor wiped, and cost no page.
+  union {
+    mutable std::array<Aes256GcmKey, lanes> table_;
+  };
+};
+
+/// nullptr when there is no memory. `locked`: its pages are locked.
+PagesPtr<TicketKey> make_ticket_key(const Key& key, std::string_view domain, bool& locked) noexcept;
+
+}  // namespace stek::ticket

@@ -1,0 +1,249 @@
+#include "ticketer/live.hpp"
+
+#include <algorithm>
+#include <ranges>
+
+#include <fmt/core.h>
+
+#include "keys/document.hpp"
+#include "ticket/ticket.hpp"
+
+namespace stek::ticketer {
+
+void Counters::count(Kind kind) noexcept {
+  const std::size_t number = this_thread().number;
+  if (number < exclusive) {
+    auto& mine = shards_[number].counts[kind];
+    mine.store(mine.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  } else {
+    shards_[exclusive].counts[kind].fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+std::uint64_t Counters::total(Kind kind) const noexcept {
+  std::uint64_t sum = 0;
+  for (const Shard& shard : shards_) sum += shard.counts[kind].load(std::memory_order_relaxed);
+  return sum;
+}
+
+Live::Live(RingStore& store, std::unique_ptr<RingStore> own, TicketerOptions options)
+    : options_(std::move(options)),
+      own_(std::move(own)),
+      store_(&store),
+      snapshot_(std::make_unique<const Snapshot>(RingFacts{}, std::vector<SnapshotKey>{})) {
+  current_.store(snapshot_.get());
+}
+
+Live::~Live() = default;
+
+std::expected<void, Failure> Live::refresh(Instant now) {
+  const std::scoped_lock lock(mutex_);
+  auto ring = read(now);
+  auto taken = ring ? take_over(*ring, now) : std::unexpected(std::move(ring.error()));
+  if (!taken) erase_expired(now);
+  last_error_ = taken ? std::string() : taken.error().message;
+  return taken;
+}
+
+std::expected<KeyRing, Failure> Live::read(Instant now) {
+  if (own_ == nullptr) return store_->read();
+  return own_->update([&](KeyRing ring) { return advance(std::move(ring), now); });
+}
+
+std::expected<void, Failure> Live::take_over(const KeyRing& ring, Instant now) {
+  const Fingerprint fingerprint = keys::fingerprint_of(ring);
+  if (auto failure = refusal(ring, fingerprint)) return std::unexpected(*std::move(failure));
+  if (is_current(fingerprint, now)) return {};
+  auto next = missing_keys(ring, now);
+  if (!next) return std::unexpected(std::move(next.error()));
+  publish({.id = ring.id,
+           .generation = ring.generation,
+           .written_at = ring.written_at,
+           .lifetime = ring.schedule.lifetime},
+          *std::move(next));
+  fingerprint_ = fingerprint;
+  return {};
+}
+
+bool Live::is_current(const Fingerprint& fingerprint, Instant now) const noexcept {
+  const bool covers_domains = held_.empty() || held_.front().by_domain.size() == domains_.size();
+  return fingerprint_ == fingerprint && covers_domains && !something_ends(now);
+}
+
+bool Live::something_ends(Instant now) const noexcept {
+  const auto first_end = snapshot_->first_end();
+  return first_end && now >= *first_end;
+}
+
+std::optional<Failure> Live::refusal(const KeyRing& ring, const Fingerprint& fingerprint) const {
+  if (!ticket::profile_works(ring.schedule.profile)) {
+    return Failure{
+        .error = Error::cipher_unavailable,
+        .message = fmt::format("the ring's profile is {}, which this machine cannot run{}",
+                               name_of(ring.schedule.profile),
+                               ring.schedule.profile == Profile::aes256gcm
+                                   ? ": its CPU has no AES and carry-less multiplication"
+                                   : ""),
+        .hint = "make a ring for every CPU with 'stek keys init --profile xchacha20poly1305'"};
+  }
+  if (!fingerprint_) return std::nullopt;
+  const RingFacts& held = snapshot_->facts();
+  if (ring.id != held.id) {
+    return Failure{.error = Error::other_ring,
+                   .message = "the store holds another ring than the one read first",
+                   .hint = "restart to take the new ring over; its tickets are others"};
+  }
+  if (ring.generation < held.generation) {
+    return Failure{.error = Error::rolled_back,
+                   .message = fmt::format("the store holds generation {}, older than {} held here",
+                                          ring.generation, held.generation),
+                   .hint = "was an old copy restored? restart to accept it"};
+  }
+  if (ring.generation == held.generation && fingerprint != *fingerprint_) {
+    return Failure{.error = Error::rolled_back,
+                   .message = fmt::format("the store holds another generation {} than the one held",
+                                          ring.generation),
+                   .hint = "two machines rotated the ring apart; let one of them write it"};
+  }
+  return std::nullopt;
+}
+
+Live::HeldKey* Live::held(const KeyName& name) noexcept {
+  const auto found =
+      std::ranges::find(held_, name, [](const HeldKey& key) { return key.times.name; });
+  return found == held_.end() ? nullptr : &*found;
+}
+
+/// The keys of `ring` at `now`, with what is derived where it is not held yet, and nothing where it
+/// is.
+std::expected<Live::Held, Failure> Live::missing_keys(const KeyRing& ring, Instant now) {
+  Held next;
+  next.reserve(ring.keys.size());
+  for (const Key& key : ring.keys) {
+    if (now >= key.expires_at) continue;
+    HeldKey& entry = next.emplace_back();
+    entry.times = {.name = key.name,
+                   .profile = key.profile,
+                   .activates_at = key.activates_at,
+                   .retires_at = key.retires_at,
+                   .expires_at = key.expires_at};
+    entry.by_domain.resize(domains_.size());
+    const HeldKey* before = held(key.name);
+    for (std::size_t i = before == nullptr ? 0 : before->by_domain.size(); i < domains_.size();
+         ++i) {
+      bool locked = false;
+      entry.by_domain[i] = ticket::make_ticket_key(key, domains_[i], locked);
+      all_locked_ = all_locked_ && locked;
+      if (entry.by_domain[i] == nullptr) {
+        return std::unexpected(Failure{
+            .error = Error::no_memory, .message = "no memory for the ring's keys", .hint = {}});
+      }
+    }
+  }
+  return next;
+}
+
+void Live::erase_expired(Instant now) {
+  if (!something_ends(now)) return;
+  Held next;
+  for (const HeldKey& key : held_) {
+    if (now >= key.times.expires_at) continue;
+    HeldKey& entry = next.emplace_back();
+    entry.times = key.times;
+    entry.by_domain.resize(key.by_domain.size());
+  }
+  publish(snapshot_->facts(), std::move(next));
+}
+
+/// Moves what is held into `next`, lets readers see `next`, and erases what is left over once no
+/// reader is on it.
+void Live::publish(const RingFacts& facts, Held next) {
+  std::vector<SnapshotKey> seen;
+  seen.reserve(next.size());
+  for (HeldKey& key : next) {
+    if (HeldKey* before = held(key.times.name)) {
+      for (std::size_t i = 0; i < before->by_domain.size(); ++i) {
+        key.by_domain[i] = std::move(before->by_domain[i]);
+      }
+    }
+    SnapshotKey& entry = seen.emplace_back();
+    entry.times = key.times;
+    for (const auto& derived : key.by_domain) entry.by_domain.push_back(derived.get());
+  }
+  std::ranges::sort(seen, {}, [](const SnapshotKey& key) { return key.times.activates_at; });
+  auto fresh = std::make_unique<const Snapshot>(facts, std::move(seen));
+  current_.store(fresh.get(), std::memory_order_seq_cst);
+  wait_until_released(snapshot_.get());
+  snapshot_ = std::move(fresh);
+  held_ = std::move(next);
+}
+
+std::expected<std::size_t, Failure> Live::domain(std::string_view name, Instant now) {
+  if (name.size() > ticket::max_domain) {
+    return std::unexpected(Failure{.error = Error::malformed,
+                                   .message = "a trust domain's name has at most 255 bytes",
+                                   .hint = {}});
+  }
+  const std::scoped_lock lock(mutex_);
+  const auto found = std::ranges::find(domains_, name);
+  if (found != domains_.end()) return static_cast<std::size_t>(found - domains_.begin());
+  domains_.emplace_back(name);
+  auto ring = read(now);
+  auto taken = ring ? take_over(*ring, now) : std::unexpected(std::move(ring.error()));
+  if (!taken) {
+    domains_.pop_back();
+    return std::unexpected(std::move(taken.error()));
+  }
+  return domains_.size() - 1;
+}
+
+Health Live::health(Instant now) const {
+  const std::scoped_lock lock(mutex_);
+  Health health{.generation = snapshot_->facts().generation,
+                .written_at = snapshot_->facts().written_at,
+                .seals_until = std::nullopt,
+                .opens_until = std::nullopt,
+                .memory_locked = all_locked_,
+                .last_error = last_error_,
+                .issued = counters_.total(Counters::issued),
+                .resumed = counters_.total(Counters::resumed),
+                .refused = counters_.total(Counters::refused)};
+  // Sealing goes on for as long as one key follows the other without a gap.
+  const SnapshotKey* sealing = snapshot_->sealing(now);
+  while (sealing != nullptr) {
+    health.seals_until = sealing->times.retires_at;
+    sealing = snapshot_->sealing(*health.seals_until);
+  }
+  for (const SnapshotKey& key : snapshot_->keys()) {
+    if (now < key.times.expires_at) {
+      health.opens_until = std::max(health.opens_until.value_or(now), key.times.expires_at);
+    }
+  }
+  return health;
+}
+
+void Live::look_if_due(Instant now) noexcept {
+  constexpr std::int64_t interval = 10;
+  const std::int64_t seconds = now.time_since_epoch().count();
+  std::int64_t due = next_look_.load(std::memory_order_relaxed);
+  // A clock that was set back far must not stop the looking.
+  const bool not_yet = seconds < due && due - seconds <= interval;
+  if (not_yet || !store_->local()) [[likely]]
+    return;
+  if (!next_look_.compare_exchange_strong(due, seconds + interval, std::memory_order_relaxed)) {
+    return;
+  }
+  try {
+    if (!mutex_.try_lock()) return;
+    const bool ends = something_ends(now);
+    mutex_.unlock();
+    if (own_ != nullptr || ends || store_->changed()) {
+      [[maybe_unused]] const auto told_by_health = refresh(now);
+    }
+  } catch (...) {
+    // Out of memory: the ring held keeps working, and the next look tries again.
+    return;
+  }
+}
+
+}  // namespace stek::ticketer

@@ -1,0 +1,91 @@
+// The living half of a Ticketer: takes rings over, keeps what is derived from them, erases what has
+// ended.
+#pragma once
+
+#include <mutex>
+#include <string>
+
+#include <stek/ticketer.hpp>
+
+#include "base/random.hpp"
+#include "ticketer/readers.hpp"
+#include "ticketer/snapshot.hpp"
+
+namespace stek::ticketer {
+
+/// Counts without a cache line that two threads write, up to `exclusive` threads.
+class Counters {
+ public:
+  enum Kind : std::uint8_t { issued, resumed, refused, kinds };
+
+  void count(Kind kind) noexcept;
+  [[nodiscard]] std::uint64_t total(Kind kind) const noexcept;
+
+ private:
+  static constexpr std::size_t exclusive = 63;
+  struct alignas(64) Shard {
+    std::array<std::atomic<std::uint64_t>, kinds> counts{};
+  };
+  std::array<Shard, exclusive + 1> shards_;
+};
+
+class Live {
+ public:
+  /// `store` is borrowed, or owned when `own` holds it: then the ring is rotated here.
+  Live(RingStore& store, std::unique_ptr<RingStore> own, TicketerOptions options);
+  ~Live();
+  Live(const Live&) = delete;
+  Live& operator=(const Live&) = delete;
+
+  std::expected<void, Failure> refresh(Instant now);
+  /// The domain's number, for `Tickets`.
+  std::expected<std::size_t, Failure> domain(std::string_view name, Instant now);
+  [[nodiscard]] Health health(Instant now) const;
+  [[nodiscard]] const Policy& policy() const noexcept { return options_.policy; }
+
+  // The ticket path.
+  [[nodiscard]] const std::atomic<const Snapshot*>& current() const noexcept { return current_; }
+  [[nodiscard]] NonceRule nonce_rule() const noexcept {
+    return options_.hedge ? NonceRule::hedged : NonceRule::fresh;
+  }
+  /// Refreshes from a local store, now and then, by one caller at a time.
+  void look_if_due(Instant now) noexcept;
+  void count(Counters::Kind kind) noexcept { counters_.count(kind); }
+
+ private:
+  struct HeldKey {
+    KeyTimes times;
+    std::vector<PagesPtr<ticket::TicketKey>> by_domain;
+  };
+  using Held = std::vector<HeldKey>;
+
+  std::expected<KeyRing, Failure> read(Instant now);
+  using Fingerprint = std::array<std::byte, 32>;
+
+  std::optional<Failure> refusal(const KeyRing& ring, const Fingerprint& fingerprint) const;
+  [[nodiscard]] bool is_current(const Fingerprint& fingerprint, Instant now) const noexcept;
+  [[nodiscard]] bool something_ends(Instant now) const noexcept;
+  std::expected<void, Failure> take_over(const KeyRing& ring, Instant now);
+  std::expected<Held, Failure> missing_keys(const KeyRing& ring, Instant now);
+  void erase_expired(Instant now);
+  void publish(const RingFacts& facts, Held next);
+  [[nodiscard]] HeldKey* held(const KeyName& name) noexcept;
+
+  TicketerOptions options_;
+  std::unique_ptr<RingStore> own_;
+  RingStore* store_;
+
+  std::atomic<const Snapshot*> current_;
+  std::atomic<std::int64_t> next_look_{0};
+  Counters counters_;
+
+  mutable std::mutex mutex_;  // all below; never taken on the ticket path but by who looks
+  std::unique_ptr<const Snapshot> snapshot_;
+  Held held_;
+  std::vector<std::string> domains_;
+  std::optional<Fingerprint> fingerprint_;  // of the ring held
+  bool all_locked_ = true;
+  std::string last_error_;
+};
+
+}  // namespace stek::ticketer

@@ -1,0 +1,250 @@
+#include <stek/ticketer.hpp>
+
+#include <algorithm>
+
+#include "session/state.hpp"
+#include "ticket/ticket.hpp"
+#include "ticketer/live.hpp"
+
+namespace stek {
+
+using ticketer::Counters;
+using ticketer::Hold;
+using ticketer::Live;
+using ticketer::Snapshot;
+using ticketer::SnapshotKey;
+
+static_assert(max_state == wire::largest_class);
+static_assert(std::ranges::all_of(ticket::layouts, [](const ticket::Layout& layout) {
+  return layout.overhead() + max_state <= max_ticket;
+}));
+
+namespace {
+
+/// A state that was opened, in stack memory that wipes itself.
+class OpenedState {
+ public:
+  OpenedState() noexcept = default;
+  OpenedState(const OpenedState&) = delete;
+  OpenedState& operator=(const OpenedState&) = delete;
+  ~OpenedState() { wipe(bytes()); }
+
+  [[nodiscard]] Room resize(std::size_t size) noexcept {
+    size_ = size;
+    return bytes();
+  }
+  [[nodiscard]] Room bytes() noexcept { return Room(bytes_).first(size_); }
+
+ private:
+  std::array<std::byte, max_state> bytes_;
+  std::size_t size_ = 0;
+};
+
+/// The key that seals now, and the room for a ticket under it.
+struct Blank {
+  const SnapshotKey* key;
+  const ticket::Layout* layout;
+};
+
+std::expected<Blank, Error> blank_ticket(const Snapshot* snapshot, Instant now) noexcept {
+  if (snapshot == nullptr) return std::unexpected(Error::no_memory);
+  const SnapshotKey* key = snapshot->sealing(now);
+  if (key == nullptr) return std::unexpected(Error::no_active_key);
+  return Blank{.key = key, .layout = &ticket::layout_of(key->times.profile)};
+}
+
+std::expected<Room, Error> room_for(std::expected<std::size_t, Error> state_size,
+                                    const Blank& blank, Room room) noexcept {
+  if (!state_size) return std::unexpected(state_size.error());
+  const std::size_t size = *state_size + blank.layout->overhead();
+  if (room.size() < size) return std::unexpected(Error::room_too_small);
+  return room.first(size);
+}
+
+std::expected<Ticket, Error> sealed(Room ticket, const Blank& blank, std::size_t domain,
+                                    Seconds lifetime, Live& live, Instant now) noexcept {
+  if (!ticket::seal(ticket, *blank.key->by_domain[domain], live.nonce_rule())) {
+    return std::unexpected(Error::randomness_failed);
+  }
+  live.count(Counters::issued);
+  return Ticket{.bytes = ticket,
+                .lifetime_hint = std::min(lifetime, blank.key->times.expires_at - now)};
+}
+
+Seconds lifetime_of(const Policy& policy, const Snapshot& snapshot) noexcept {
+  // RFC 8446 section 4.6.1: "Servers MUST NOT use any value greater than 604800 seconds (7 days)."
+  constexpr Seconds week(604800);
+  return std::min({policy.lifetime, snapshot.facts().lifetime, week});
+}
+
+Stamp stamp_for(const Session& session, const Policy& policy, Seconds lifetime,
+                Instant now) noexcept {
+  const bool renewed = session.authenticated_at != Instant{};
+  return {.issued_at = now,
+          .authenticated_at = renewed ? std::min(session.authenticated_at, now) : now,
+          .lifetime = lifetime,
+          .context = policy.context};
+}
+
+/// The key that a ticket names, when it may still open and the ticket's length is one of its
+/// profile's.
+std::expected<const SnapshotKey*, Reason> key_of(Bytes ticket, const Snapshot* snapshot,
+                                                 Instant now) noexcept {
+  if (ticket.empty()) return std::unexpected(Reason::no_ticket);
+  if (ticket.size() < ticket::least_ticket || ticket.size() > max_ticket) {
+    return std::unexpected(Reason::ticket_length);
+  }
+  const SnapshotKey* key =
+      snapshot == nullptr ? nullptr : snapshot->find(ticket.first<ticket::name_size>());
+  if (key == nullptr) return std::unexpected(Reason::unknown_key);
+  if (now >= key->times.expires_at) return std::unexpected(Reason::key_expired);
+  if (ticket::layout_of(key->times.profile).state_size(ticket.size()) == 0) {
+    return std::unexpected(Reason::ticket_length);
+  }
+  return key;
+}
+
+struct Opened {
+  Session session;
+  bool under_sealing_key;
+};
+
+std::expected<Opened, Reason> open_session(Bytes ticket, Live& live, std::size_t domain,
+                                           Instant now) noexcept {
+  live.look_if_due(now);
+  const Hold<Snapshot> hold(live.current());
+  const auto key = key_of(ticket, hold.get(), now);
+  if (!key) return std::unexpected(key.error());
+  const ticket::Layout& layout = ticket::layout_of((*key)->times.profile);
+  OpenedState state;
+  if (!ticket::open(state.resize(layout.state_size(ticket.size())), ticket,
+                    *(*key)->by_domain[domain])) {
+    return std::unexpected(Reason::altered);
+  }
+  auto session = state::decode(state.bytes(), layout.smallest_state);
+  if (!session) return std::unexpected(Reason::other_content);
+  return Opened{.session = *std::move(session),
+                .under_sealing_key = *key == hold.get()->sealing(now)};
+}
+
+}  // namespace
+
+std::expected<Ticket, Error> Tickets::issue(const Session& session, Room room,
+                                            Instant now) const noexcept {
+  live_->look_if_due(now);
+  const Hold<Snapshot> hold(live_->current());
+  const auto blank = blank_ticket(hold.get(), now);
+  if (!blank) return std::unexpected(blank.error());
+  if (const auto refusal = refusal_to_issue(session, policy_, now)) {
+    return std::unexpected(*refusal);
+  }
+  const auto ticket =
+      room_for(state::size_of(session, blank->layout->smallest_state), *blank, room);
+  if (!ticket) return std::unexpected(ticket.error());
+  const Seconds lifetime = lifetime_of(policy_, *hold.get());
+  const auto encoded = state::encode(ticket::body_of(*ticket, *blank->layout), session,
+                                     stamp_for(session, policy_, lifetime, now));
+  if (!encoded) return std::unexpected(encoded.error());
+  return sealed(*ticket, *blank, domain_, lifetime, *live_, now);
+}
+
+Resumption Tickets::resume(Bytes ticket, const ClientHello& hello, Instant now) const noexcept {
+  Resumption result;
+  if (auto opened = open_session(ticket, *live_, domain_, now)) {
+    result.verdict = decide(opened->session, hello, policy_, now);
+    if (result.verdict.outcome == Outcome::resume && !opened->under_sealing_key) {
+      result.verdict.renew = true;
+    }
+    result.session = std::move(opened->session);
+  } else {
+    result.verdict = decide_hello(hello, policy_).value_or(Verdict{.reason = opened.error()});
+  }
+  live_->count(result.verdict.outcome == Outcome::resume ? Counters::resumed : Counters::refused);
+  return result;
+}
+
+std::expected<Session, Reason> Tickets::open(Bytes ticket, Instant now) const noexcept {
+  auto opened = open_session(ticket, *live_, domain_, now);
+  if (!opened) return std::unexpected(opened.error());
+  return std::move(opened->session);
+}
+
+std::expected<Ticket, Error> Tickets::seal_opaque(std::string_view label, Bytes data, Room room,
+                                                  Instant now) const noexcept {
+  live_->look_if_due(now);
+  const Hold<Snapshot> hold(live_->current());
+  const auto blank = blank_ticket(hold.get(), now);
+  if (!blank) return std::unexpected(blank.error());
+  const state::Opaque opaque{.label = std::as_bytes(std::span(label)), .data = data};
+  const auto ticket = room_for(state::size_of(opaque, blank->layout->smallest_state), *blank, room);
+  if (!ticket) return std::unexpected(ticket.error());
+  state::encode(ticket::body_of(*ticket, *blank->layout), opaque);
+  return sealed(*ticket, *blank, domain_, lifetime_of(policy_, *hold.get()), *live_, now);
+}
+
+std::expected<Room, Reason> Tickets::open_opaque(std::string_view label, Bytes ticket, Room room,
+                                                 Instant now) const noexcept {
+  live_->look_if_due(now);
+  const Hold<Snapshot> hold(live_->current());
+  const auto key = key_of(ticket, hold.get(), now);
+  if (!key) return std::unexpected(key.error());
+  const ticket::Layout& layout = ticket::layout_of((*key)->times.profile);
+  if (room.size() < ticket.size()) return std::unexpected(Reason::ticket_length);
+  const Room state = room.first(layout.state_size(ticket.size()));
+  if (!ticket::open(state, ticket, *(*key)->by_domain[domain_])) {
+    return std::unexpected(Reason::altered);
+  }
+  const auto opaque = state::decode_opaque(state, layout.smallest_state);
+  if (!opaque || !std::ranges::equal(opaque->label, std::as_bytes(std::span(label)))) {
+    wipe(state);
+    return std::unexpected(Reason::other_content);
+  }
+  return state.subspan(static_cast<std::size_t>(opaque->data.data() - state.data()),
+                       opaque->data.size());
+}
+
+Ticketer::Ticketer(std::unique_ptr<Live> live) noexcept : live_(std::move(live)) {}
+Ticketer::Ticketer(Ticketer&&) noexcept = default;
+Ticketer& Ticketer::operator=(Ticketer&&) noexcept = default;
+Ticketer::~Ticketer() = default;
+
+std::expected<Ticketer, Failure> Ticketer::open(RingStore& store, TicketerOptions options,
+                                                Instant now) {
+  auto live = std::make_unique<Live>(store, nullptr, std::move(options));
+  if (auto read = live->refresh(now); !read) return std::unexpected(std::move(read.error()));
+  return Ticketer(std::move(live));
+}
+
+std::expected<Ticketer, Failure> Ticketer::standalone(Schedule schedule, TicketerOptions options,
+                                                      Instant now) {
+  auto ring = new_ring(schedule, now);
+  if (!ring) return std::unexpected(std::move(ring.error()));
+  auto own = std::make_unique<MemoryStore>();
+  if (auto made = own->create(*ring); !made) return std::unexpected(std::move(made.error()));
+  RingStore& store = *own;
+  auto live = std::make_unique<Live>(store, std::move(own), std::move(options));
+  if (auto read = live->refresh(now); !read) return std::unexpected(std::move(read.error()));
+  return Ticketer(std::move(live));
+}
+
+std::expected<Tickets, Failure> Ticketer::in(std::string_view domain, Context context,
+                                             Instant now) {
+  const auto number = live_->domain(domain, now);
+  if (!number) return std::unexpected(number.error());
+  Tickets tickets;
+  tickets.live_ = live_.get();
+  tickets.domain_ = *number;
+  tickets.policy_ = live_->policy();
+  tickets.policy_.context = context;
+  return tickets;
+}
+
+std::expected<void, Failure> Ticketer::refresh(Instant now) {
+  return live_->refresh(now);
+}
+
+Health Ticketer::health(Instant now) const {
+  return live_->health(now);
+}
+
+}  // namespace stek

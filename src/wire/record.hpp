@@ -1,0 +1,377 @@
+// Described records. A record is written down once, as a list of fields with names; encoder,
+// decoder, JSON (wire/json.hpp) and the text in FORMAT.md (wire/text.hpp) walk that list.
+//
+//   constexpr Header header{"Point", Field<&Point::x>{"x", "eastward"}, Field<&Point::y>{"y",
+//   "northward"}};
+//
+// A Header has a fixed length: every field at a constant offset. Options may follow it: each
+// present or absent, behind its type and length, in ascending order of type, each at most once.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <variant>
+
+#include <stek/time.hpp>
+
+#include "wire/reader.hpp"
+#include "wire/writer.hpp"
+
+namespace stek::wire {
+
+template <class>
+struct MemberOf;
+template <class T, class M>
+struct MemberOf<M T::*> {
+  using Record = T;
+  using Type = M;
+};
+template <auto member>
+using TypeOf = typename MemberOf<decltype(member)>::Type;
+template <auto member>
+using RecordOf = typename MemberOf<decltype(member)>::Record;
+
+/// How a type lies in a fixed number of bytes: `size`, `kind` (its name in the presentation
+/// language), `put`, and `get`, which refuses bytes that are no value of the type.
+template <class M>
+struct Fixed;
+
+template <class M>
+  requires std::is_integral_v<M> || std::is_enum_v<M>
+struct Fixed<M> {
+  static constexpr std::size_t size = sizeof(M);
+  static void put(Writer& out, M value) noexcept {
+    out.number(static_cast<std::uint64_t>(value), size);
+  }
+  static bool get(Reader& in, M& value) noexcept {
+    value = static_cast<M>(in.number(size));
+    return true;
+  }
+};
+
+template <>
+struct Fixed<Seconds> {
+  static constexpr std::size_t size = 4;
+  static void put(Writer& out, Seconds value) noexcept {
+    out.number(static_cast<std::uint64_t>(value.count()), size);
+  }
+  static bool get(Reader& in, Seconds& value) noexcept {
+    value = Seconds(static_cast<std::int64_t>(in.number(size)));
+    return true;
+  }
+};
+
+template <>
+struct Fixed<Instant> {
+  static constexpr std::size_t size = 8;
+  static void put(Writer& out, Instant value) noexcept {
+    out.number(static_cast<std::uint64_t>(value.time_since_epoch().count()), size);
+  }
+  static bool get(Reader& in, Instant& value) noexcept {
+    const std::uint64_t n = in.number(size);
+    value = Instant(Seconds(static_cast<std::int64_t>(n)));
+    return n >> 63U == 0;
+  }
+};
+
+template <std::size_t N>
+struct Fixed<std::array<std::byte, N>> {
+  static constexpr std::size_t size = N;
+  static void put(Writer& out, const std::array<std::byte, N>& value) noexcept { out.bytes(value); }
+  static bool get(Reader& in, std::array<std::byte, N>& value) noexcept {
+    if (const Bytes taken = in.bytes(N); taken.size() == N) {
+      std::memcpy(value.data(), taken.data(), N);
+    }
+    return true;
+  }
+};
+
+/// Whether a JSON object may leave a field out, which then keeps its default.
+enum class Presence : bool { optional, required };
+
+template <auto member>
+struct Field {
+  using Codec = Fixed<TypeOf<member>>;
+  static constexpr std::size_t size = Codec::size;
+
+  std::string_view name;
+  std::string_view note;
+  Presence presence = Presence::optional;
+
+  template <class T>
+  static void put(Writer& out, const T& record) noexcept {
+    Codec::put(out, record.*member);
+  }
+  template <class T>
+  static bool get(Reader& in, T& record) noexcept {
+    return Codec::get(in, record.*member);
+  }
+  template <auto other>
+  static constexpr bool is() noexcept {
+    if constexpr (std::is_same_v<decltype(other), decltype(member)>) return other == member;
+    return false;
+  }
+};
+
+/// A number that never changes, one byte.
+struct Constant {
+  static constexpr std::size_t size = 1;
+
+  std::string_view name;
+  std::uint8_t value;
+  std::string_view note;
+
+  template <class T>
+  void put(Writer& out, const T& /*record*/) const noexcept {
+    out.number(value, size);
+  }
+  template <class T>
+  bool get(Reader& in, T& /*record*/) const noexcept {
+    return in.u8() == value;
+  }
+  template <auto>
+  static constexpr bool is() noexcept {
+    return false;
+  }
+};
+
+/// Booleans in one byte, the first in its lowest bit; the other bits are zero.
+template <auto... members>
+struct Flags {
+  static constexpr std::size_t size = 1;
+  static constexpr std::size_t count = sizeof...(members);
+  static_assert(count <= 8);
+
+  std::string_view name;
+  std::array<std::string_view, count> names;
+  std::array<std::string_view, count> notes;
+
+  template <class T>
+  static void put(Writer& out, const T& record) noexcept {
+    unsigned bits = 0;
+    unsigned at = 0;
+    ((bits |= (record.*members ? 1U : 0U) << at++), ...);
+    out.number(bits, size);
+  }
+  template <class T>
+  static bool get(Reader& in, T& record) noexcept {
+    const unsigned bits = in.u8();
+    unsigned at = 0;
+    ((record.*members = (bits >> at++ & 1U) != 0), ...);
+    return bits >> count == 0;
+  }
+  template <auto>
+  static constexpr bool is() noexcept {
+    return false;
+  }
+};
+
+template <class... Parts>
+struct Header {
+  static constexpr std::size_t size = (Parts::size + ...);
+
+  std::string_view name;
+  std::tuple<Parts...> parts;
+
+  explicit constexpr Header(std::string_view its_name, Parts... its_parts)
+      : name(its_name), parts(its_parts...) {}
+
+  template <class T>
+  void encode(std::span<std::byte, size> out, const T& record) const noexcept {
+    Writer writer(out);
+    std::apply([&](const auto&... part) { (part.put(writer, record), ...); }, parts);
+  }
+  /// False when any field refuses its bytes.
+  template <class T>
+  [[nodiscard]] bool decode(std::span<const std::byte, size> bytes, T& record) const noexcept {
+    Reader reader(bytes);
+    return std::apply([&](const auto&... part) { return (part.get(reader, record) && ...); },
+                      parts);
+  }
+
+  template <auto member>
+  static constexpr std::size_t offset_of() noexcept {
+    std::size_t offset = 0;
+    bool found = false;
+    ((found = found || Parts::template is<member>(), offset += found ? 0 : Parts::size), ...);
+    return offset;
+  }
+  /// Overwrites one field of an encoded record.
+  template <auto member>
+  static void set(std::span<std::byte, size> encoded, const TypeOf<member>& value) noexcept {
+    constexpr std::size_t offset = offset_of<member>();
+    static_assert(offset < size, "not a field of this header");
+    Writer writer(encoded.subspan(offset));
+    Fixed<TypeOf<member>>::put(writer, value);
+  }
+};
+
+/// How a type lies in an option: `min` and `max` bytes, `put`, and `get`, which refuses bytes that
+/// are no value.
+template <class V>
+struct Varying;
+
+template <class V>
+  requires std::is_integral_v<V>
+struct Varying<V> {
+  static constexpr std::size_t min = sizeof(V);
+  static constexpr std::size_t max = sizeof(V);
+  static std::size_t size(V /*value*/) noexcept { return sizeof(V); }
+  static void put(Writer& out, V value) noexcept { out.number(value, sizeof(V)); }
+  static std::optional<V> get(Bytes bytes) noexcept {
+    return static_cast<V>(Reader(bytes).number(sizeof(V)));
+  }
+};
+
+/// Where a value lies in an optional or a variant member.
+template <class V>
+const V* value_in(const std::optional<V>& member) noexcept {
+  return member ? &*member : nullptr;
+}
+template <class V, class... Alternatives>
+const V* value_in(const std::variant<Alternatives...>& member) noexcept {
+  return std::get_if<V>(&member);
+}
+template <class V>
+bool is_set(const std::optional<V>& member) noexcept {
+  return member.has_value();
+}
+template <class... Alternatives>
+bool is_set(const std::variant<std::monostate, Alternatives...>& member) noexcept {
+  return member.index() != 0;
+}
+
+/// An optional field: `member` is a std::optional<V>, or a variant of which V is an alternative.
+template <auto member, class V>
+struct Option {
+  using Codec = Varying<V>;
+  using Value = V;
+  static constexpr std::size_t head = 3;
+
+  std::uint8_t type;
+  std::string_view name;
+  std::string_view note;
+
+  template <class T>
+  static std::size_t size(const T& record) noexcept {
+    const V* value = value_in<V>(record.*member);
+    return value == nullptr ? 0 : head + Codec::size(*value);
+  }
+  template <class T>
+  void put(Writer& out, const T& record) const noexcept {
+    const V* value = value_in<V>(record.*member);
+    if (value == nullptr) return;
+    out.number(type, 1);
+    out.number(Codec::size(*value), 2);
+    Codec::put(out, *value);
+  }
+  /// False when the bytes are no value, or the member has one already.
+  template <class T>
+  static bool get(Bytes bytes, T& record) noexcept {
+    if (is_set(record.*member) || bytes.size() < Codec::min || bytes.size() > Codec::max) {
+      return false;
+    }
+    const std::optional<V> value = Codec::get(bytes);
+    if (value) record.*member = *value;
+    return value.has_value();
+  }
+};
+
+template <class... Parts>
+struct Options {
+  std::string_view name;
+  std::tuple<Parts...> parts;
+
+  explicit constexpr Options(std::string_view its_name, Parts... its_parts)
+      : name(its_name), parts(its_parts...) {}
+
+  template <class T>
+  [[nodiscard]] std::size_t size(const T& record) const noexcept {
+    return std::apply([&](const auto&... part) { return (part.size(record) + ... + 0); }, parts);
+  }
+  template <class T>
+  void encode(Writer& out, const T& record) const noexcept {
+    std::apply([&](const auto&... part) { (part.put(out, record), ...); }, parts);
+  }
+  /// Reads up to the padding, which begins with a type of zero, or the end. False for an unknown
+  /// type, a type out of order, or a value that is refused.
+  template <class T>
+  [[nodiscard]] bool decode(Reader& in, T& record) const noexcept {
+    std::uint8_t last = 0;
+    while (!in.empty() && in.rest().front() != std::byte{0}) {
+      const std::uint8_t type = in.u8();
+      const Bytes value = in.vector(2, 0, 0xffff);
+      if (!in.ok() || type <= last || !get(type, value, record)) return false;
+      last = type;
+    }
+    return true;
+  }
+
+ private:
+  template <class T>
+  bool get(std::uint8_t type, Bytes value, T& record) const noexcept {
+    return std::apply(
+        [&](const auto&... part) {
+          return ((part.type == type && part.get(value, record)) || ...);
+        },
+        parts);
+  }
+};
+
+/// `opaque name<min..max>`: a Bytes member behind a length of `width` bytes. Decoded, it points
+/// into the input.
+template <auto member, std::size_t width, std::size_t min, std::size_t max>
+struct Vector {
+  static constexpr std::size_t least = min;
+  static constexpr std::size_t most = max;
+
+  std::string_view name;
+  std::string_view note;
+
+  template <class T>
+  static std::size_t size(const T& record) noexcept {
+    return width + (record.*member).size();
+  }
+  template <class T>
+  static bool fits(const T& record) noexcept {
+    return (record.*member).size() >= min && (record.*member).size() <= max;
+  }
+  template <class T>
+  static void put(Writer& out, const T& record) noexcept {
+    out.number((record.*member).size(), width);
+    out.bytes(record.*member);
+  }
+  template <class T>
+  static void get(Reader& in, T& record) noexcept {
+    record.*member = in.vector(width, min, max);
+  }
+};
+
+template <class... Parts>
+struct Vectors {
+  std::tuple<Parts...> parts;
+
+  explicit constexpr Vectors(Parts... its_parts) : parts(its_parts...) {}
+
+  template <class T>
+  [[nodiscard]] bool fits(const T& record) const noexcept {
+    return std::apply([&](const auto&... part) { return (part.fits(record) && ...); }, parts);
+  }
+  template <class T>
+  [[nodiscard]] std::size_t size(const T& record) const noexcept {
+    return std::apply([&](const auto&... part) { return (part.size(record) + ...); }, parts);
+  }
+  template <class T>
+  void encode(Writer& out, const T& record) const noexcept {
+    std::apply([&](const auto&... part) { (part.put(out, record), ...); }, parts);
+  }
+  template <class T>
+  void decode(Reader& in, T& record) const noexcept {
+    std::apply([&](const auto&... part) { (part.get(in, record), ...); }, parts);
+  }
+};
+
+}  // namespace stek::wire
