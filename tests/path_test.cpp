@@ -1,1 +1,169 @@
+// What a ticket costs beside its cipher: no allocation, and no system call, on the usual path.
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <map>
+#include <new>
+
 #include <doctest/doctest.h>
+
+#include <stek/ticketer.hpp>
+
+#include "base/random.hpp"
+#include "test_keys.hpp"
+
+namespace {
+std::atomic<std::size_t> allocations{0};
+}
+
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* p = std::malloc(size)) return p;
+  throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+
+namespace stek {
+namespace {
+
+using test::noon;
+
+constexpr int rounds = 1'000;
+
+struct Server {
+  explicit Server(Profile profile, bool hedge = false)
+      : ticketer(Ticketer::standalone({.profile = profile}, {.hedge = hedge}, noon).value()),
+        tickets(ticketer.in("public", {}, noon).value()),
+        session(test::typical_session()) {
+    hello.legacy_version = ProtocolVersion::tls1_2;
+    hello.cipher_suites = {session.cipher_suite};
+    hello.compression_methods = {0};
+    hello.server_name = std::get<HostName>(session.server_name);
+    hello.extended_master_secret = true;
+  }
+  /// Issues and resumes; true when both worked.
+  [[nodiscard]] bool serve() const {
+    std::array<std::byte, 512> room;
+    const auto ticket = tickets.issue(session, room, noon);
+    return ticket && tickets.resume(ticket->bytes, hello, noon).verdict.outcome == Outcome::resume;
+  }
+
+  Ticketer ticketer;
+  Tickets tickets;
+  Session session;
+  ClientHello hello;
+};
+
+TEST_CASE("issuing and resuming allocate nothing") {
+  for (const Profile profile : test::profiles) {
+    const Server server(profile);
+    REQUIRE(server.serve());
+    const std::size_t before = allocations;
+    bool served = true;
+    for (int i = 0; i < rounds; ++i) served = server.serve() && served;
+    CHECK_EQ(allocations - before, 0);
+    CHECK(served);
+  }
+}
+
+TEST_CASE("the allocation counter counts") {
+  const std::size_t before = allocations;
+  const std::string text(100, 'x');
+  CHECK_EQ(allocations - before, 1);
+}
+
+/// The system calls that `work` makes, by number, as its parent sees them under ptrace.
+template <class Work>
+std::map<long, int> system_calls_of(Work&& work) {
+  const pid_t child = fork();
+  if (child == 0) {
+    ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+    raise(SIGSTOP);
+    syscall(SYS_getppid);  // begins the count
+    const bool worked = work();
+    syscall(SYS_getppid);  // ends it
+    _exit(worked ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+  std::map<long, int> calls;
+  bool counting = false;
+  bool entering = true;
+  for (;;) {
+    ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
+    if (waitpid(child, &status, 0) != child || WIFEXITED(status) || WIFSIGNALED(status)) break;
+    if (WSTOPSIG(status) != (SIGTRAP | 0x80)) continue;
+    user_regs_struct registers{};
+    ptrace(PTRACE_GETREGS, child, nullptr, &registers);
+    const auto number = static_cast<long>(registers.orig_rax);
+    if (entering && number == SYS_getppid) {
+      counting = !counting;
+    } else if (entering && counting) {
+      ++calls[number];
+    }
+    entering = !entering;
+  }
+  CHECK_EQ(status, 0);
+  return calls;
+}
+
+/// Served once, so that the thread has its slot, its generator, and every lane its key.
+void warm_up(const Server& server) {
+  for (int i = 0; i < 4'000; ++i) REQUIRE(server.serve());
+}
+
+TEST_CASE("issuing and resuming make no system call where the kernel has the vDSO generator") {
+  if (!vdso_random_available()) {
+    MESSAGE("not here: this kernel has none");
+    return;
+  }
+  for (const bool hedge : {false, true}) {
+    for (const Profile profile : test::profiles) {
+      const Server server(profile, hedge);
+      warm_up(server);
+      const auto calls = system_calls_of([&] {
+        bool served = true;
+        for (int i = 0; i < rounds; ++i) served = server.serve() && served;
+        return served;
+      });
+      int others = 0;
+      for (const auto& [number, count] : calls) others += number == SYS_getrandom ? 0 : count;
+      CHECK_EQ(others, 0);
+      // The child's first draw seeds its generator, and the kernel may reseed it once.
+      const auto seeds = calls.find(SYS_getrandom);
+      CHECK((seeds == calls.end() ? 0 : seeds->second) <= 2);
+    }
+  }
+}
+
+TEST_CASE("the pool makes one system call for every 496 bytes of nonce") {
+  const auto calls = system_calls_of([] {
+    const std::array<std::byte, 64> state{};
+    std::array<std::byte, 13> nonce;
+    bool drawn = true;
+    for (int i = 0; i < 380; ++i) drawn = draw_nonce(nonce, state, NonceRule::pooled) && drawn;
+    return drawn;
+  });
+  const auto random = calls.find(SYS_getrandom);
+  REQUIRE(random != calls.end());
+  // 38 nonces of 13 bytes a fill.
+  CHECK_EQ(random->second, 10);
+}
+
+TEST_CASE("the system call counter counts") {
+  const auto calls = system_calls_of([] {
+    for (int i = 0; i < 7; ++i) syscall(SYS_getuid);
+    return true;
+  });
+  CHECK_EQ(calls.at(SYS_getuid), 7);
+}
+
+}  // namespace
+}  // namespace stek

@@ -1,1 +1,248 @@
+#include <stek/session.hpp>
+
 #include <doctest/doctest.h>
+
+#include "random_sessions.hpp"
+#include "session/json.hpp"
+#include "session/state.hpp"
+#include "wire/size_class.hpp"
+
+namespace stek {
+namespace {
+
+using test::Random;
+
+std::vector<std::byte> encoded(const Session& session, std::size_t smallest) {
+  std::vector<std::byte> state(state::size_of(session, smallest).value());
+  REQUIRE(state::encode(state, session, stamp_of(session)));
+  return state;
+}
+
+TEST_CASE("10,000 random sessions decode to themselves, and encode to the same bytes again") {
+  Random random(42);
+  for (int i = 0; i < 10'000; ++i) {
+    const Session session = test::random_session(random);
+    for (const std::size_t smallest : {112UL, 128UL}) {
+      const auto state = encoded(session, smallest);
+      const auto back = state::decode(state, smallest);
+      REQUIRE(back);
+      CHECK(*back == session);
+      CHECK(encoded(*back, smallest) == state);
+    }
+  }
+}
+
+TEST_CASE("whatever decodes, encodes to the same bytes: one altered byte at a time") {
+  Random random(43);
+  std::size_t accepted = 0;
+  for (int i = 0; i < 2'000; ++i) {
+    auto state = encoded(test::random_session(random), 128);
+    for (int k = 0; k < 50; ++k) {
+      const std::size_t at = test::below(random, state.size());
+      const std::byte before = state[at];
+      state[at] = static_cast<std::byte>(random());
+      if (const auto session = state::decode(state, 128)) {
+        ++accepted;
+        CHECK(encoded(*session, 128) == state);
+      }
+      state[at] = before;
+    }
+  }
+  MESSAGE(accepted, " altered states were still sessions");
+  CHECK(accepted > 1'000);
+}
+
+TEST_CASE("no truncation of a state decodes") {
+  const auto state = encoded(test::typical_session(), 128);
+  for (std::size_t n = 0; n < state.size(); ++n) CHECK_FALSE(state::decode(Bytes(state).first(n), 128));
+}
+
+TEST_CASE("a typical session takes the smallest class, with a name of up to 16 or 32 bytes") {
+  Session session = test::typical_session();
+  const auto size = [&](std::size_t name, std::size_t smallest) {
+    session.server_name = HostName::from(std::string(name, 'a')).value();
+    return state::size_of(session, smallest).value();
+  };
+  CHECK_EQ(size(16, 112), 112);
+  CHECK_EQ(size(17, 112), 256);
+  CHECK_EQ(size(32, 128), 128);
+  CHECK_EQ(size(33, 128), 256);
+  session.server_name = hash_of(HostName::from(std::string(255, 'a')).value());
+  CHECK_EQ(state::size_of(session, 112).value(), 112);
+  CHECK_EQ(state::size_of(test::typical_tls13_session(), 112).value(), 256);
+}
+
+TEST_CASE("the secret and the issue time lie where a hedged nonce mixes them in") {
+  Session session = test::typical_session();
+  const auto state = encoded(session, 112);
+  session.issued_at += Seconds(1);
+  CHECK_FALSE(std::ranges::equal(Bytes(encoded(session, 112)).first(64), Bytes(state).first(64)));
+}
+
+struct Broken {
+  const char* rule;
+  void (*breaks)(Session&);
+  bool tls13 = false;
+};
+
+const Broken broken[] = {
+    {"version: not one of this transport", [](Session& s) { s.version = ProtocolVersion{0x0300}; }},
+    {"version: not one of this transport", [](Session& s) { s.version = ProtocolVersion::dtls1_2; }},
+    {"version: not one of this transport", [](Session& s) { s.transport = Transport::quic; }},
+    {"version: not one of this transport", [](Session& s) { s.transport = Transport{0}; }},
+    {"cipher_suite: not a suite that IANA lists", [](Session& s) { s.cipher_suite = CipherSuite::none; }},
+    {"cipher_suite: not a suite that IANA lists", [](Session& s) { s.cipher_suite = CipherSuite{0x00ff}; }},
+    {"cipher_suite: not a suite that IANA lists", [](Session& s) { s.cipher_suite = CipherSuite{0x5600}; }},
+    {"cipher_suite: not a suite that IANA lists", [](Session& s) { s.cipher_suite = CipherSuite{0x0a0a}; }},
+    {"cipher_suite: not one of this version", [](Session& s) { s.cipher_suite = CipherSuite{0x1301}; }},
+    {"cipher_suite: not one of this version", [](Session& s) { s.cipher_suite = CipherSuite{0xc02b}; }, true},
+    {"secret: not of the length that version and suite give", [](Session& s) { s.secret = SessionSecret(); }},
+    {"secret: not of the length that version and suite give", [](Session& s) { s.secret = SessionSecret(s.secret.copy().expose().first(47)); }},
+    {"secret: not of the length that version and suite give", [](Session& s) { s.cipher_suite = CipherSuite{0x1302}; }, true},
+    {"secret: not of the length that version and suite give", [](Session& s) { s.cipher_suite = CipherSuite{0x1306}; }, true},
+    {"secret: all zero", [](Session& s) { s.secret = SessionSecret(std::array<std::byte, 48>{}); }},
+    {"encrypt_then_mac: only with a CBC suite", [](Session& s) { s.encrypt_then_mac = true; }},
+    {"encrypt_then_mac: only with a CBC suite", [](Session& s) { s.encrypt_then_mac = true; }, true},
+    {"truncated_hmac: never sealed (RFC 9325 section 4.6)", [](Session& s) { s.truncated_hmac = true; }},
+    {"max_fragment_length: not a code of RFC 6066", [](Session& s) { s.max_fragment_length = MaxFragmentLength{5}; }},
+    {"compression_method: only null (RFC 9325 section 3.3)", [](Session& s) { s.compression_method = 1; }},
+    {"issued_at: out of range", [](Session& s) { s.issued_at = Instant(Seconds(1LL << 40)); }},
+    {"issued_at: out of range", [](Session& s) { s.issued_at = Instant(Seconds(-1)); }},
+    {"authenticated_at: out of range", [](Session& s) { s.authenticated_at = Instant(Seconds(-1)); }},
+    {"authenticated_at: after issued_at", [](Session& s) { s.authenticated_at = s.issued_at + Seconds(1); }},
+    {"lifetime: over 604800 seconds (RFC 8446 section 4.6.1)", [](Session& s) { s.lifetime = Seconds(604801); }},
+    {"lifetime: over 604800 seconds (RFC 8446 section 4.6.1)", [](Session& s) { s.lifetime = Seconds(-1); }},
+    {"ticket_age_add: only in TLS 1.3", [](Session& s) { s.ticket_age_add = 1; }},
+    {"max_early_data_size: only in TLS 1.3", [](Session& s) { s.max_early_data_size = 0; }},
+    {"ticket_age_add: missing in TLS 1.3", [](Session& s) { s.ticket_age_add.reset(); }, true},
+    {"max_early_data_size: missing in TLS 1.3", [](Session& s) { s.max_early_data_size.reset(); }, true},
+    {"extended_master_secret: not in TLS 1.3", [](Session& s) { s.extended_master_secret = true; }, true},
+};
+
+TEST_CASE("a session with a field out of its range is named and not sealed") {
+  for (const Broken& rule : broken) {
+    CAPTURE(rule.rule);
+    Session session = rule.tls13 ? test::typical_tls13_session() : test::typical_session();
+    session.issued_at = session.authenticated_at = test::noon;
+    REQUIRE_FALSE(flaw_of(session));
+    rule.breaks(session);
+    CHECK_EQ(flaw_of(session).value_or("no flaw"), rule.rule);
+    std::array<std::byte, 256> room;
+    room.fill(std::byte{0xaa});
+    CHECK_EQ(state::encode(room, session, stamp_of(session)).error(), Error::invalid_session);
+    CHECK(std::ranges::all_of(room, [](std::byte b) { return b == std::byte{0xaa}; }));
+  }
+}
+
+TEST_CASE("an opaque state opens as opaque only, and a session as a session only") {
+  const std::string data(70, 'x');
+  const state::Opaque opaque{.label = std::as_bytes(std::span(std::string_view("rustls/0.20"))),
+                             .data = std::as_bytes(std::span(data))};
+  std::vector<std::byte> bytes(state::size_of(opaque, 128).value());
+  state::encode(bytes, opaque);
+  const auto back = state::decode_opaque(bytes, 128);
+  REQUIRE(back);
+  CHECK(std::ranges::equal(back->label, opaque.label));
+  CHECK(std::ranges::equal(back->data, opaque.data));
+  CHECK_FALSE(state::decode(bytes, 128));
+  CHECK_FALSE(state::decode_opaque(encoded(test::typical_session(), 128), 128));
+}
+
+TEST_CASE("an opaque label has 1 to 32 bytes, opaque data up to 16347") {
+  const std::vector<std::byte> bytes(17000);
+  const auto fits = [&](std::size_t label, std::size_t data) {
+    return state::size_of({.label = Bytes(bytes).first(label), .data = Bytes(bytes).first(data)}, 128)
+        .has_value();
+  };
+  CHECK_FALSE(fits(0, 10));
+  CHECK(fits(1, 0));
+  CHECK(fits(32, 16347));
+  CHECK_FALSE(fits(33, 10));
+  CHECK_FALSE(fits(1, 16348));
+}
+
+TEST_CASE("host names are held in lower case and without a trailing dot") {
+  CHECK_EQ(HostName::from("Shop.Example.")->text(), "shop.example");
+  CHECK_FALSE(HostName::from(""));
+  CHECK_FALSE(HostName::from("."));
+  CHECK_FALSE(HostName::from("a b"));
+  CHECK_FALSE(HostName::from("b\xc3\xbc" "cher.example"));
+  CHECK(HostName::from(std::string(255, 'a')));
+  CHECK_FALSE(HostName::from(std::string(256, 'a')));
+}
+
+TEST_CASE("server names compare by text, and by hash where either is only a hash") {
+  const ServerName absent;
+  const ServerName shop = HostName::from("shop.example").value();
+  const ServerName other = HostName::from("other.example").value();
+  const ServerName shop_hash = hash_of(std::get<HostName>(shop));
+  CHECK(same_server(absent, absent));
+  CHECK(same_server(shop, HostName::from("SHOP.example").value()));
+  CHECK(same_server(shop, shop_hash));
+  CHECK(same_server(shop_hash, shop));
+  CHECK(same_server(shop_hash, shop_hash));
+  CHECK_FALSE(same_server(shop, other));
+  CHECK_FALSE(same_server(other, shop_hash));
+  CHECK_FALSE(same_server(absent, shop));
+  CHECK_FALSE(same_server(shop_hash, absent));
+}
+
+TEST_CASE("random sessions survive JSON when the secret is revealed, and lose only it otherwise") {
+  Random random(44);
+  for (int i = 0; i < 1'000; ++i) {
+    const Session session = test::random_session(random);
+    const auto revealed = to_json(session, Reveal::secret).dump();
+    const auto back = session_from_json(revealed);
+    REQUIRE_MESSAGE(back, (back ? "" : back.error().message));
+    CHECK(*back == session);
+    const auto hidden = to_json(session, Reveal::no).dump();
+    CHECK(hidden.find(to_hex(session.secret.expose()).c_str()) == wire::SecretText::npos);
+    CHECK(hidden.find("\"secret\"") == wire::SecretText::npos);
+  }
+}
+
+TEST_CASE("versions and suites are read by name or number") {
+  const std::string secret(96, 'a');
+  for (const char* text : {R"("version":"TLS 1.2","cipher_suite":"TLS_RSA_WITH_AES_128_CBC_SHA")",
+                           R"("version":"0x0303","cipher_suite":"0x002f")",
+                           R"("version":771,"cipher_suite":47)"}) {
+    const auto session = session_from_json(std::string("{") + text + R"(,"secret":")" + secret + "\"}");
+    REQUIRE(session);
+    CHECK_EQ(session->version, ProtocolVersion::tls1_2);
+    CHECK_EQ(session->cipher_suite, CipherSuite{0x002f});
+  }
+}
+
+TEST_CASE("malformed session JSON is refused with the place, and not quoted") {
+  const auto message = [](std::string_view text) {
+    const auto session = session_from_json(text);
+    return session ? "" : session.error().message;
+  };
+  CHECK_EQ(message("{"), "session: not JSON at line 1, column 2");
+  CHECK_EQ(message(R"({"version":"TLS 1.2"})"), "session: /cipher_suite: missing");
+  CHECK_EQ(message(R"({"version":"hunter2","cipher_suite":47})"),
+           "session: /version: expected a version, such as \"TLS 1.2\" or \"0x0303\"");
+  CHECK_EQ(message(R"({"version":771,"cipher_suite":47,"secret":"hunter2"})"),
+           "session: /secret: expected the master secret as 96 hex digits, or a PSK as 64 or 96");
+}
+
+TEST_CASE("the suite table knows IANA's suites, and none of the signalling values") {
+  CHECK_EQ(name_of(CipherSuite{0xc02b}), "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
+  CHECK_EQ(suite_named("TLS_AES_256_GCM_SHA384"), CipherSuite{0x1302});
+  CHECK(name_of(CipherSuite{0x00ff}).empty());
+  CHECK_FALSE(suite_named("TLS_FALLBACK_SCSV"));
+  std::size_t known = 0;
+  for (unsigned value = 0; value <= 0xffff; ++value) {
+    const auto suite = static_cast<CipherSuite>(value);
+    CHECK_EQ(traits_of(suite).known, !name_of(suite).empty());
+    if (traits_of(suite).known) ++known;
+  }
+  CHECK_EQ(known, 349);
+  CHECK(traits_of(CipherSuite{0x002f}).cbc);
+  CHECK_FALSE(traits_of(CipherSuite{0xc02b}).cbc);
+  CHECK_EQ(traits_of(CipherSuite{0x1302}).hash_size, 48);
+  CHECK(traits_of(CipherSuite{0x1301}).tls13);
+}
+
+}  // namespace
+}  // namespace stek

@@ -1,1 +1,233 @@
+#include <stek/store.hpp>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <thread>
+
 #include <doctest/doctest.h>
+
+#include "keys/document.hpp"
+#include "random_sessions.hpp"
+
+namespace stek {
+namespace {
+
+using test::noon;
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = "/tmp/stek-store-XXXXXX";
+    path_ = mkdtemp(name.data());
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  std::filesystem::path operator/(const char* name) const { return path_ / name; }
+  [[nodiscard]] std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+mode_t mode_of(const std::filesystem::path& path) {
+  struct stat info{};
+  REQUIRE_EQ(stat(path.c_str(), &info), 0);
+  return info.st_mode & 07777U;
+}
+
+std::expected<KeyRing, Failure> announce(KeyRing ring) {
+  const Instant due = next_due(ring);
+  return advance(std::move(ring), due);
+}
+
+TEST_CASE("a ring that was created is read back, with mode 0600") {
+  const Folder folder;
+  FileStore store(folder / "ring.json");
+  const KeyRing ring = new_ring({}, noon).value();
+  REQUIRE(store.create(ring));
+  CHECK_EQ(mode_of(folder / "ring.json"), 0600);
+  CHECK(keys::fingerprint_of(store.read().value()) == keys::fingerprint_of(ring));
+}
+
+TEST_CASE("creating never overwrites") {
+  const Folder folder;
+  FileStore store(folder / "ring.json");
+  const KeyRing first = new_ring({}, noon).value();
+  REQUIRE(store.create(first));
+  CHECK_EQ(store.create(new_ring({}, noon).value()).error().error, Error::already_there);
+  CHECK(store.read()->id == first.id);
+}
+
+TEST_CASE("an update writes a new file, and leaves nothing beside it but the lock") {
+  const Folder folder;
+  FileStore store(folder / "ring.json");
+  REQUIRE(store.create(new_ring({}, noon).value()));
+  REQUIRE(store.update(announce));
+  CHECK_EQ(store.read()->generation, 2);
+  CHECK_EQ(store.read()->keys.size(), 2);
+  CHECK_EQ(folder.files(), 2);
+}
+
+TEST_CASE("an update that changes nothing writes nothing") {
+  const Folder folder;
+  FileStore store(folder / "ring.json");
+  REQUIRE(store.create(new_ring({}, noon).value()));
+  REQUIRE(store.read());
+  REQUIRE(store.update([](KeyRing ring) { return advance(std::move(ring), noon); }));
+  CHECK_FALSE(store.changed());
+}
+
+TEST_CASE("an update that fails leaves the ring as it was") {
+  const Folder folder;
+  FileStore store(folder / "ring.json");
+  REQUIRE(store.create(new_ring({}, noon).value()));
+  const auto failed = store.update([](KeyRing) -> std::expected<KeyRing, Failure> {
+    return std::unexpected(Failure{.error = Error::clock_behind, .message = {}, .hint = {}});
+  });
+  CHECK_EQ(failed.error().error, Error::clock_behind);
+  CHECK_EQ(store.read()->generation, 1);
+}
+
+TEST_CASE("a ring keeps its mode when it is rotated") {
+  const Folder folder;
+  FileStore store(folder / "ring.json");
+  REQUIRE(store.create(new_ring({}, noon).value()));
+  REQUIRE_EQ(chmod((folder / "ring.json").c_str(), 0640), 0);
+  REQUIRE(store.update(announce));
+  CHECK_EQ(mode_of(folder / "ring.json"), 0640);
+}
+
+TEST_CASE("a ring that others can read or its group can write is refused") {
+  const Folder folder;
+  FileStore store(folder / "ring.json");
+  REQUIRE(store.create(new_ring({}, noon).value()));
+  for (const mode_t mode : {0644U, 0604U, 0660U, 0606U, 0601U}) {
+    REQUIRE_EQ(chmod((folder / "ring.json").c_str(), mode), 0);
+    CHECK_EQ(store.read().error().error, Error::exposed);
+  }
+}
+
+TEST_CASE("no ring, a folder, something else, a cut ring: each has its name and says where") {
+  const Folder folder;
+  const auto error = [&](const char* name) {
+    FileStore store(folder / name);
+    const auto failure = store.read().error();
+    CHECK(failure.message.find((folder / name).string()) != std::string::npos);
+    return failure.error;
+  };
+  CHECK_EQ(error("absent"), Error::not_found);
+  std::filesystem::create_directory(folder / "folder");
+  CHECK_EQ(error("folder"), Error::damaged);
+  const auto put = [&](const char* name, Bytes bytes) {
+    std::ofstream(folder / name).write(reinterpret_cast<const char*>(bytes.data()),
+                                       static_cast<std::streamsize>(bytes.size()));
+    chmod((folder / name).c_str(), 0600);
+  };
+  put("empty", {});
+  CHECK_EQ(error("empty"), Error::damaged);
+  put("text", std::as_bytes(std::span(std::string_view("hello"))));
+  CHECK_EQ(error("text"), Error::damaged);
+  const auto document = keys::document_of(new_ring({}, noon).value());
+  put("cut", Bytes(document).first(document.size() - 1));
+  CHECK_EQ(error("cut"), Error::damaged);
+}
+
+TEST_CASE("what a killed writer left aside does not stand in the way") {
+  const Folder folder;
+  FileStore store(folder / "ring.json");
+  REQUIRE(store.create(new_ring({}, noon).value()));
+  std::ofstream(folder / "ring.json.new") << "half a ring";
+  REQUIRE(store.update(announce));
+  CHECK_EQ(folder.files(), 2);
+}
+
+TEST_CASE("a change by another store is noticed, once") {
+  const Folder folder;
+  FileStore mine(folder / "ring.json");
+  FileStore theirs(folder / "ring.json");
+  REQUIRE(mine.create(new_ring({}, noon).value()));
+  REQUIRE(mine.read());
+  CHECK_FALSE(mine.changed());
+  REQUIRE(theirs.update(announce));
+  CHECK(mine.changed());
+  REQUIRE(mine.read());
+  CHECK_FALSE(mine.changed());
+}
+
+std::expected<KeyRing, Failure> promote_at_its_time(KeyRing ring) {
+  const Instant now = ring.written_at + Seconds(1);
+  return promote(std::move(ring), now);
+}
+
+TEST_CASE("concurrent updates from threads and processes all take effect") {
+  const Folder folder;
+  constexpr int each = 25;
+  FileStore store(folder / "ring.json");
+  REQUIRE(store.create(new_ring({}, noon).value()));
+  const auto rotate = [&] {
+    FileStore mine(folder / "ring.json");
+    for (int i = 0; i < each; ++i) {
+      if (!mine.update([](KeyRing ring) -> std::expected<KeyRing, Failure> {
+            ++ring.generation;
+            return ring;
+          })) {
+        return false;
+      }
+    }
+    return true;
+  };
+  const pid_t child = fork();
+  if (child == 0) _exit(rotate() ? 0 : 1);
+  std::jthread thread([&] { CHECK(rotate()); });
+  CHECK(rotate());
+  thread.join();
+  int status = 1;
+  REQUIRE_EQ(waitpid(child, &status, 0), child);
+  CHECK_EQ(status, 0);
+  CHECK_EQ(store.read()->generation, 1 + 3 * each);
+}
+
+TEST_CASE("readers beside a writer see whole rings only") {
+  const Folder folder;
+  FileStore store(folder / "ring.json");
+  REQUIRE(store.create(new_ring({}, noon).value()));
+  std::atomic<bool> stop = false;
+  std::atomic<int> reads = 0;
+  std::jthread reader([&] {
+    FileStore mine(folder / "ring.json");
+    std::uint64_t last = 0;
+    while (!stop) {
+      const auto ring = mine.read();
+      REQUIRE_MESSAGE(ring, (ring ? "" : ring.error().message));
+      CHECK(ring->generation >= last);
+      last = ring->generation;
+      ++reads;
+    }
+  });
+  for (int i = 0; i < 100 || reads < 10; ++i) REQUIRE(store.update(promote_at_its_time));
+  stop = true;
+}
+
+TEST_CASE("a ring in memory lives as long as its store") {
+  MemoryStore store;
+  CHECK_EQ(store.read().error().error, Error::not_found);
+  CHECK_EQ(store.update(announce).error().error, Error::not_found);
+  REQUIRE(store.create(new_ring({}, noon).value()));
+  CHECK_EQ(store.create(new_ring({}, noon).value()).error().error, Error::already_there);
+  CHECK(store.changed());
+  REQUIRE(store.read());
+  CHECK_FALSE(store.changed());
+  REQUIRE(store.update(announce));
+  CHECK(store.changed());
+  CHECK_EQ(store.read()->generation, 2);
+}
+
+}  // namespace
+}  // namespace stek

@@ -42,7 +42,7 @@ struct Policy {
   ProtocolVersion max_version = ProtocolVersion::tls1_3;
   /// Suites that are enabled here; empty means all. A session resumes under its own suite, whatever
   /// the order.
-  std::vector<CipherSuite> cipher_suites;
+  std::vector<CipherSuite> cipher_suites{};
   /// Issues and resumes TLS up to 1.2 without extended master secret (RFC 7627 section 5.4 says
   /// what is lost).
   bool legacy_ems = false;

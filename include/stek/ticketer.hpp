@@ -54,7 +54,7 @@ struct Health {
 };
 
 struct TicketerOptions {
-  Policy policy;
+  Policy policy{};
   /// Mixes the session and the time-stamp counter into every nonce, even where the kernel's own
   /// generator is used per ticket. Where it is not, this is always on.
   bool hedge = false;

@@ -73,7 +73,7 @@ struct JsonForm<M> {
 template <>
 struct JsonForm<Seconds> {
   static constexpr std::string_view expects = "a number of seconds, less than 2^32";
-  static Json put(Seconds value) { return value.count(); }
+  static Json put(Seconds value) { return static_cast<std::uint64_t>(value.count()); }
   static bool get(const Json& json, Seconds& value) {
     std::uint32_t n = 0;
     if (!JsonForm<std::uint32_t>::get(json, n)) return false;
@@ -85,7 +85,9 @@ struct JsonForm<Seconds> {
 template <>
 struct JsonForm<Instant> {
   static constexpr std::string_view expects = "seconds since 1970-01-01T00:00:00Z, less than 2^40";
-  static Json put(Instant value) { return value.time_since_epoch().count(); }
+  static Json put(Instant value) {
+    return static_cast<std::uint64_t>(value.time_since_epoch().count());
+  }
   static bool get(const Json& json, Instant& value) {
     if (!json.is_number_unsigned()) return false;
     const auto n = json.get<std::uint64_t>();
