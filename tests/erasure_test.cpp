@@ -13,6 +13,7 @@
 #include <stek/ticketer.hpp>
 
 #include "base/cipher.hpp"
+#include "base/encoding.hpp"
 #include "base/hash.hpp"
 #include "test_keys.hpp"
 
@@ -105,7 +106,7 @@ std::vector<Needle> derived_from(const Key& key, std::string_view domain) {
   const auto domain_key = ticket::domain_key(key.secret, domain);
   needles.push_back({"K_dom", text_of(domain_key.expose())});
   const auto add = [&](const char* name, ticket::Purpose purpose, std::uint8_t lane) {
-    const auto subkey = ticket::subkey(domain_key, purpose, lane);
+    auto subkey = ticket::subkey(domain_key, purpose, lane);
     needles.push_back({name, text_of(subkey.expose())});
     return subkey;
   };
