@@ -1,5 +1,6 @@
-// A server process for erasure_test: three threads issue and open tickets and then sleep, each with its stack and slots as
-// they were left. It reads a ring and makes no key itself. Told "refresh SECONDS" on standard input, it refreshes.
+// A server process for erasure_test: three threads issue and open tickets and then sleep, each with
+// its stack and slots as they were left. It reads a ring and makes no key itself. Told "refresh
+// SECONDS" on standard input, it refreshes.
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>

@@ -1,5 +1,6 @@
-// Expired means erased: one refresh after a key's end, no memory of the server process holds anything of it. Looks into
-// another process, because a scan of one's own memory finds what the scan itself put there.
+// Expired means erased: one refresh after a key's end, no memory of the server process holds
+// anything of it. Looks into another process, because a scan of one's own memory finds what the
+// scan itself put there.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,7 +56,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   void refresh(Instant now) {
-    (void)std::fprintf(to_, "refresh %lld\n", static_cast<long long>(now.time_since_epoch().count()));
+    (void)std::fprintf(to_, "refresh %lld\n",
+                       static_cast<long long>(now.time_since_epoch().count()));
     (void)std::fflush(to_);
     CHECK_EQ(line(), "refreshed\n");
   }
@@ -96,7 +98,9 @@ struct Needle {
   std::string bytes;
 };
 
-std::string text_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string text_of(Bytes bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 /// Everything that is derived from `key`, raw; and the secret itself as text.
 std::vector<Needle> derived_from(const Key& key, std::string_view domain) {
@@ -147,7 +151,8 @@ std::vector<std::string> found_in(const std::vector<std::string>& memory,
   return found;
 }
 
-/// What a live key leaves findable: what it is held for, and nothing else. The STEK itself is not kept.
+/// What a live key leaves findable: what it is held for, and nothing else. The STEK itself is not
+/// kept.
 std::vector<std::string> held_by(Profile profile) {
   switch (profile) {
     case Profile::aes256gcm:
@@ -160,7 +165,8 @@ std::vector<std::string> held_by(Profile profile) {
   return {"K_dom", "cipher subkey", "absorbed mac key"};
 }
 
-TEST_CASE("three threads that opened tickets and sleep hold nothing of a key one refresh after its end") {
+TEST_CASE(
+    "three threads that opened tickets and sleep hold nothing of a key one refresh after its end") {
   for (const Profile profile : test::profiles) {
     CAPTURE(std::string(name_of(profile)));
     const std::string path = "/tmp/stek-erasure-" + std::to_string(getpid()) + ".ring";

@@ -1,4 +1,5 @@
-// FORMAT.md prints the descriptions that the code runs on. With STEK_ACCEPT=1 the test writes them there instead.
+// FORMAT.md prints the descriptions that the code runs on. With STEK_ACCEPT=1 the test writes them
+// there instead.
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -49,7 +50,9 @@ std::vector<Block> blocks() {
   };
 }
 
-std::string format_md() { return std::string(std::getenv("STEK_SOURCE")) + "/FORMAT.md"; }
+std::string format_md() {
+  return std::string(std::getenv("STEK_SOURCE")) + "/FORMAT.md";
+}
 
 std::string contents(const std::string& path) {
   std::stringstream text;

@@ -1,4 +1,5 @@
-// The randomness rule: no nonce twice for different sessions, whatever happens to the process or the machine.
+// The randomness rule: no nonce twice for different sessions, whatever happens to the process or
+// the machine.
 #include <linux/sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -89,8 +90,9 @@ TEST_CASE("a forked child draws other nonces than its parent") {
 
 TEST_CASE("a child made by raw clone, of which no library is told, draws other nonces too") {
   for (const NonceRule rule : rules) {
-    check_child_draws_others(
-        rule, [] { return static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, 0)); });
+    check_child_draws_others(rule, [] {
+      return static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, 0));
+    });
   }
 }
 
@@ -108,7 +110,8 @@ TEST_CASE("a forked child finds its pool empty") {
   unmap_pages(pool, sizeof(NoncePool));
 }
 
-// A virtual machine that is cloned or restored has the same pool twice; at worst both read the same time stamp.
+// A virtual machine that is cloned or restored has the same pool twice; at worst both read the same
+// time stamp.
 TEST_CASE("equal pools at the same time stamp give different sessions different nonces") {
   NoncePool original{};
   Nonce warm;

@@ -5,6 +5,7 @@
 
 #include <stek/session.hpp>
 
+#include "session/state.hpp"
 #include "session/suites.hpp"
 
 namespace stek::test {
@@ -14,7 +15,9 @@ using Random = std::mt19937_64;
 
 inline constexpr Instant noon{Seconds(1'800'000'000)};
 
-inline std::uint64_t below(Random& random, std::uint64_t n) { return random() % n; }
+inline std::uint64_t below(Random& random, std::uint64_t n) {
+  return random() % n;
+}
 
 inline void fill(Random& random, Room room) {
   for (std::byte& b : room) b = static_cast<std::byte>(random());
@@ -55,8 +58,8 @@ inline CipherSuite random_suite(Random& random, bool tls13) {
 inline Session random_session(Random& random) {
   constexpr auto tls = std::to_array({ProtocolVersion::tls1_0, ProtocolVersion::tls1_1,
                                       ProtocolVersion::tls1_2, ProtocolVersion::tls1_3});
-  constexpr auto dtls = std::to_array(
-      {ProtocolVersion::dtls1_0, ProtocolVersion::dtls1_2, ProtocolVersion::dtls1_3});
+  constexpr auto dtls =
+      std::to_array({ProtocolVersion::dtls1_0, ProtocolVersion::dtls1_2, ProtocolVersion::dtls1_3});
   Session session;
   session.transport = static_cast<Transport>(1 + below(random, 3));
   session.version = session.transport == Transport::tls    ? tls[below(random, tls.size())]
@@ -78,6 +81,12 @@ inline Session random_session(Random& random) {
     session.ticket_age_add = static_cast<std::uint32_t>(random());
     session.max_early_data_size = static_cast<std::uint32_t>(random());
   }
+  return session;
+}
+
+inline std::optional<Session> decoded(Bytes state, std::size_t smallest) {
+  std::optional<Session> session(std::in_place);
+  if (!state::decode(*session, state, smallest)) return std::nullopt;
   return session;
 }
 

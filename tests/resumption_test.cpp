@@ -42,7 +42,8 @@ struct Case {
 struct Tls13Case : Case {
   Tls13Case() {
     session = stamped(test::typical_tls13_session());
-    hello.supported_versions = {ProtocolVersion{0x3a3a}, ProtocolVersion::tls1_3, ProtocolVersion::tls1_2};
+    hello.supported_versions = {ProtocolVersion{0x3a3a}, ProtocolVersion::tls1_3,
+                                ProtocolVersion::tls1_2};
     hello.cipher_suites = {CipherSuite{0x3a3a}, CipherSuite{0x1301}, gcm};
     hello.psk_key_exchange_modes = {{1}};
     hello.pre_shared_key = hello.key_share = true;
@@ -57,7 +58,8 @@ void make_cbc(Case& c, bool sealed_etm, bool offered_etm) {
 }
 
 TEST_CASE("a session that fits its hello and policy resumes") {
-  CHECK_EQ(Case().verdict(), Verdict{.outcome = Outcome::resume, .reason = Reason::resumes, .age = Seconds(100)});
+  CHECK_EQ(Case().verdict(),
+           Verdict{.outcome = Outcome::resume, .reason = Reason::resumes, .age = Seconds(100)});
   CHECK_EQ(Tls13Case().reason(), Reason::resumes);
 }
 
@@ -108,7 +110,8 @@ TEST_CASE("5077 5.6: a ticket past its lifetime is a full handshake, to the seco
   CHECK_EQ(c.reason(), Reason::ticket_expired);
 }
 
-TEST_CASE("a ticket from up to the skew ahead counts as issued now; further ahead is a full handshake") {
+TEST_CASE(
+    "a ticket from up to the skew ahead counts as issued now; further ahead is a full handshake") {
   Case c;
   c.now = noon - Seconds(60);
   CHECK_EQ(c.reason(), Reason::resumes);
@@ -117,7 +120,8 @@ TEST_CASE("a ticket from up to the skew ahead counts as issued now; further ahea
   CHECK_EQ(c.reason(), Reason::issued_in_future);
 }
 
-TEST_CASE("9325 3.4: 24 hours after the first full handshake it is time for another, 7 days in TLS 1.3") {
+TEST_CASE(
+    "9325 3.4: 24 hours after the first full handshake it is time for another, 7 days in TLS 1.3") {
   Case c;
   c.session.authenticated_at = c.now - hours(24) + Seconds(1);
   CHECK_EQ(c.reason(), Reason::resumes);
@@ -168,7 +172,8 @@ TEST_CASE("8446 4.6.1: TLS 1.3 may change the name, only if the policy says so")
   CHECK_EQ(old.reason(), Reason::server_name_differs);
 }
 
-TEST_CASE("5246 7.4.1.2-3: the sealed suite must be offered and enabled; preference does not matter") {
+TEST_CASE(
+    "5246 7.4.1.2-3: the sealed suite must be offered and enabled; preference does not matter") {
   Case c;
   c.policy.cipher_suites = {other, gcm};
   CHECK_EQ(c.reason(), Reason::resumes);
@@ -190,7 +195,9 @@ TEST_CASE("9325 4.6: a truncated HMAC never resumes") {
   CHECK_EQ(c.reason(), Reason::truncated_hmac);
 }
 
-TEST_CASE("6066 4: an undefined fragment length aborts with illegal_parameter, another one is a full handshake") {
+TEST_CASE(
+    "6066 4: an undefined fragment length aborts with illegal_parameter, another one is a full "
+    "handshake") {
   Case c;
   for (const int code : {0, 5, 255}) {
     c.hello.max_fragment_length = static_cast<std::uint8_t>(code);
@@ -252,7 +259,9 @@ TEST_CASE("8446 4.2.11: in TLS 1.3 the suite may change, its hash may not") {
   CHECK_EQ(c.reason(), Reason::hash_differs);
 }
 
-TEST_CASE("8446 4.2.9: a PSK without modes aborts; without psk_dhe_ke and a key share it is not selected") {
+TEST_CASE(
+    "8446 4.2.9: a PSK without modes aborts; without psk_dhe_ke and a key share it is not "
+    "selected") {
   Tls13Case c;
   c.hello.psk_key_exchange_modes = {{0}};
   CHECK_EQ(c.reason(), Reason::psk_mode_unsuitable);
@@ -280,27 +289,28 @@ TEST_CASE("a fresh ticket is due each time in TLS 1.3, and after half its life b
   CHECK(c.verdict().renew);
 }
 
-// A ClientHello as OpenSSL 3.0 sends it: TLS 1.2, server name "shop.example", empty ticket, EMS, EtM.
+// A ClientHello as OpenSSL 3.0 sends it: TLS 1.2, server name "shop.example", empty ticket, EMS,
+// EtM.
 std::vector<std::byte> hello_message() {
   std::vector<std::byte> body(1000);
   wire::Writer out(body);
   const auto extension = [&](std::uint64_t type, std::initializer_list<int> bytes) {
-    out.number(type, 2);
-    out.number(bytes.size(), 2);
-    for (const int b : bytes) out.number(static_cast<std::uint64_t>(b), 1);
+    out.number(static_cast<std::uint16_t>(type));
+    out.number(static_cast<std::uint16_t>(bytes.size()));
+    for (const int b : bytes) out.number(static_cast<std::uint8_t>(b));
   };
-  out.number(0x0303, 2);
+  out.number(static_cast<std::uint16_t>(0x0303));
   out.zeros(32);
-  out.number(4, 1);
-  out.number(0x01020304, 4);
-  out.number(6, 2);
-  out.number(0xc02b, 2);
-  out.number(0x5600, 2);
-  out.number(0x00ff, 2);
-  out.number(1, 1);
-  out.number(0, 1);
+  out.number(std::uint8_t{4});
+  out.number(0x01020304U);
+  out.number(static_cast<std::uint16_t>(6));
+  out.number(static_cast<std::uint16_t>(0xc02b));
+  out.number(static_cast<std::uint16_t>(0x5600));
+  out.number(static_cast<std::uint16_t>(0x00ff));
+  out.number(std::uint8_t{1});
+  out.number(std::uint8_t{0});
   const std::size_t length_at = out.used();
-  out.number(0, 2);
+  out.number(static_cast<std::uint16_t>(0));
   extension(0x0a0a, {0});
   extension(0, {0, 15, 0, 0, 12, 'S', 'h', 'o', 'p', '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e'});
   extension(1, {2});
@@ -311,12 +321,12 @@ std::vector<std::byte> hello_message() {
   extension(45, {1, 1});
   extension(51, {0, 0});
   body.resize(out.used());
-  wire::Writer(Room(body).subspan(length_at)).number(body.size() - length_at - 2, 2);
-  std::vector<std::byte> message(4);
-  wire::Writer head(message);
-  head.number(1, 1);
-  head.number(body.size(), 3);
-  message.insert(message.end(), body.begin(), body.end());
+  wire::Writer(Room(body).subspan(length_at))
+      .number(static_cast<std::uint16_t>(body.size() - length_at - 2));
+  std::vector<std::byte> message(4 + body.size());
+  wire::Writer whole(message);
+  whole.number(static_cast<std::uint32_t>(1U << 24U | body.size()));
+  whole.bytes(body);
   return message;
 }
 

@@ -71,7 +71,8 @@ TEST_CASE("advancing twice at one instant is advancing once") {
   }
 }
 
-TEST_CASE("over a year of rotation one key seals at every instant, and opens as long as was promised") {
+TEST_CASE(
+    "over a year of rotation one key seals at every instant, and opens as long as was promised") {
   const auto fresh = counted_secrets();
   const Schedule schedule;
   KeyRing ring = new_ring(schedule, noon, fresh).value();
@@ -165,8 +166,10 @@ TEST_CASE("impossible schedules are refused with the rule they break") {
   CHECK_EQ(flaw_of(Schedule{.lifetime = Seconds(604801)}),
            "lifetime: 604801 s is over the 604800 s that RFC 8446 section 4.6.1 allows");
   CHECK_EQ(flaw_of(Schedule{.accepting = Seconds(43259)}),
-           "accepting: 43259 s is shorter than lifetime and skew, 43260 s: tickets would outlive their key");
-  CHECK_EQ(flaw_of(Schedule{.lead = hours(12)}), "lead: 43200 s is not shorter than sealing, 43200 s");
+           "accepting: 43259 s is shorter than lifetime and skew, 43260 s: tickets would outlive "
+           "their key");
+  CHECK_EQ(flaw_of(Schedule{.lead = hours(12)}),
+           "lead: 43200 s is not shorter than sealing, 43200 s");
   CHECK(flaw_of(Schedule{.lifetime = Seconds(0)}));
   CHECK(flaw_of(Schedule{.skew = Seconds(-1)}));
   CHECK(flaw_of(Schedule{.ahead = 0}));
@@ -189,7 +192,8 @@ TEST_CASE("weak secrets are refused, each for its reason") {
     CHECK_EQ(weakness([&](std::size_t i) { return at(i % period); }), "it repeats itself");
   }
   CHECK_EQ(weakness([&](std::size_t i) { return i < 16 ? at(i) : 0U; }), "half of it is zero");
-  CHECK_EQ(weakness([&](std::size_t i) { return at(i < 31 ? i % 12 : 3); }), "too few different bytes");
+  CHECK_EQ(weakness([&](std::size_t i) { return at(i < 31 ? i % 12 : 3); }),
+           "too few different bytes");
   CHECK_EQ(weakness([&](std::size_t i) { return at(i) & 0x7fU; }), "it is text (ASCII only)");
   CHECK_EQ(weakness_of(good.expose().first(15)), "shorter than 16 bytes");
 }
@@ -224,16 +228,21 @@ TEST_CASE("a ring that contradicts itself is refused") {
     return flaw->error;
   };
   CHECK_EQ(flaw_when([](KeyRing& r) { r.keys[0].name[0] ^= std::byte{1}; }), Error::invalid_ring);
-  CHECK_EQ(flaw_when([](KeyRing& r) { r.keys[0].profile = Profile::rfc5077; }), Error::invalid_ring);
-  CHECK_EQ(flaw_when([](KeyRing& r) { r.keys[0].retires_at = r.keys[0].activates_at; }), Error::invalid_ring);
+  CHECK_EQ(flaw_when([](KeyRing& r) { r.keys[0].profile = Profile::rfc5077; }),
+           Error::invalid_ring);
+  CHECK_EQ(flaw_when([](KeyRing& r) { r.keys[0].retires_at = r.keys[0].activates_at; }),
+           Error::invalid_ring);
   CHECK_EQ(flaw_when([](KeyRing& r) { r.keys[0].announced_at += hours(1); }), Error::invalid_ring);
-  CHECK_EQ(flaw_when([](KeyRing& r) { r.keys[0].expires_at = r.keys[0].activates_at; }), Error::invalid_ring);
-  CHECK_EQ(flaw_when([](KeyRing& r) { r.keys[1].activates_at -= Seconds(1); }), Error::invalid_ring);
+  CHECK_EQ(flaw_when([](KeyRing& r) { r.keys[0].expires_at = r.keys[0].activates_at; }),
+           Error::invalid_ring);
+  CHECK_EQ(flaw_when([](KeyRing& r) { r.keys[1].activates_at -= Seconds(1); }),
+           Error::invalid_ring);
   CHECK_EQ(flaw_when([](KeyRing& r) { std::swap(r.keys[0], r.keys[1]); }), Error::invalid_ring);
   CHECK_EQ(flaw_when([](KeyRing& r) { r.keys[0].secret.erase(); }), Error::weak_secret);
   CHECK_EQ(flaw_when([](KeyRing& r) { r.schedule.lead = hours(99); }), Error::invalid_schedule);
   CHECK_EQ(flaw_when([](KeyRing& r) {
-             std::ranges::copy(r.keys[0].secret.expose().first<16>(), r.keys[1].secret.expose_room().begin() + 16);
+             std::ranges::copy(r.keys[0].secret.expose().first<16>(),
+                               r.keys[1].secret.expose_room().begin() + 16);
              r.keys[1].name = keys::name_for(r.keys[1].secret);
            }),
            Error::weak_secret);
@@ -279,7 +288,9 @@ keys::Document with_json(const KeyRing& ring, void (*change)(wire::Json&)) {
   change(json);
   const auto text = json.dump();
   keys::Document document;
-  const auto append = [&](Bytes bytes) { document.insert(document.end(), bytes.begin(), bytes.end()); };
+  const auto append = [&](Bytes bytes) {
+    document.insert(document.end(), bytes.begin(), bytes.end());
+  };
   append(std::as_bytes(std::span(text)));
   document.push_back(std::byte{0});
   for (const Key& key : ring.keys) append(key.secret.expose());
@@ -289,7 +300,8 @@ keys::Document with_json(const KeyRing& ring, void (*change)(wire::Json&)) {
   return document;
 }
 
-TEST_CASE("a document of a newer format, or with members it should not have, is refused with the place") {
+TEST_CASE(
+    "a document of a newer format, or with members it should not have, is refused with the place") {
   const KeyRing ring = ring_at(noon);
   const auto refusal = [&](void (*change)(wire::Json&)) {
     return keys::ring_from(with_json(ring, change)).error();
@@ -298,7 +310,8 @@ TEST_CASE("a document of a newer format, or with members it should not have, is 
   CHECK_EQ(refusal([](wire::Json& j) { j["stek_ring"] = 2; }).error, Error::unknown_format);
   CHECK_EQ(refusal([](wire::Json& j) { j.erase("stek_ring"); }).error, Error::damaged);
   CHECK_EQ(refusal([](wire::Json& j) { j.erase("id"); }).message, "ring: /id: missing");
-  CHECK_EQ(refusal([](wire::Json& j) { j["more"] = 1; }).message, "ring: /: has a field of unknown name");
+  CHECK_EQ(refusal([](wire::Json& j) { j["more"] = 1; }).message,
+           "ring: /: has a field of unknown name");
   CHECK_EQ(refusal([](wire::Json& j) { j["schedule"]["lead"] = -1; }).message,
            "ring: /schedule/lead: expected a number of seconds, less than 2^32");
   CHECK_EQ(refusal([](wire::Json& j) { j["keys"][0]["profile"] = "rot13"; }).message,

@@ -24,7 +24,7 @@ TEST_CASE("10,000 random sessions decode to themselves, and encode to the same b
     const Session session = test::random_session(random);
     for (const std::size_t smallest : {112UL, 128UL}) {
       const auto state = encoded(session, smallest);
-      const auto back = state::decode(state, smallest);
+      const auto back = test::decoded(state, smallest);
       REQUIRE(back);
       CHECK(*back == session);
       CHECK(encoded(*back, smallest) == state);
@@ -41,7 +41,7 @@ TEST_CASE("whatever decodes, encodes to the same bytes: one altered byte at a ti
       const std::size_t at = test::below(random, state.size());
       const std::byte before = state[at];
       state[at] = static_cast<std::byte>(random());
-      if (const auto session = state::decode(state, 128)) {
+      if (const auto session = test::decoded(state, 128)) {
         ++accepted;
         CHECK(encoded(*session, 128) == state);
       }
@@ -54,7 +54,8 @@ TEST_CASE("whatever decodes, encodes to the same bytes: one altered byte at a ti
 
 TEST_CASE("no truncation of a state decodes") {
   const auto state = encoded(test::typical_session(), 128);
-  for (std::size_t n = 0; n < state.size(); ++n) CHECK_FALSE(state::decode(Bytes(state).first(n), 128));
+  for (std::size_t n = 0; n < state.size(); ++n)
+    CHECK_FALSE(test::decoded(Bytes(state).first(n), 128));
 }
 
 TEST_CASE("a typical session takes the smallest class, with a name of up to 16 or 32 bytes") {
@@ -87,36 +88,57 @@ struct Broken {
 
 const Broken broken[] = {
     {"version: not one of this transport", [](Session& s) { s.version = ProtocolVersion{0x0300}; }},
-    {"version: not one of this transport", [](Session& s) { s.version = ProtocolVersion::dtls1_2; }},
+    {"version: not one of this transport",
+     [](Session& s) { s.version = ProtocolVersion::dtls1_2; }},
     {"version: not one of this transport", [](Session& s) { s.transport = Transport::quic; }},
     {"version: not one of this transport", [](Session& s) { s.transport = Transport{0}; }},
-    {"cipher_suite: not a suite that IANA lists", [](Session& s) { s.cipher_suite = CipherSuite::none; }},
-    {"cipher_suite: not a suite that IANA lists", [](Session& s) { s.cipher_suite = CipherSuite{0x00ff}; }},
-    {"cipher_suite: not a suite that IANA lists", [](Session& s) { s.cipher_suite = CipherSuite{0x5600}; }},
-    {"cipher_suite: not a suite that IANA lists", [](Session& s) { s.cipher_suite = CipherSuite{0x0a0a}; }},
-    {"cipher_suite: not one of this version", [](Session& s) { s.cipher_suite = CipherSuite{0x1301}; }},
-    {"cipher_suite: not one of this version", [](Session& s) { s.cipher_suite = CipherSuite{0xc02b}; }, true},
-    {"secret: not of the length that version and suite give", [](Session& s) { s.secret = SessionSecret(); }},
-    {"secret: not of the length that version and suite give", [](Session& s) { s.secret = SessionSecret(s.secret.copy().expose().first(47)); }},
-    {"secret: not of the length that version and suite give", [](Session& s) { s.cipher_suite = CipherSuite{0x1302}; }, true},
-    {"secret: not of the length that version and suite give", [](Session& s) { s.cipher_suite = CipherSuite{0x1306}; }, true},
+    {"cipher_suite: not a suite that IANA lists",
+     [](Session& s) { s.cipher_suite = CipherSuite::none; }},
+    {"cipher_suite: not a suite that IANA lists",
+     [](Session& s) { s.cipher_suite = CipherSuite{0x00ff}; }},
+    {"cipher_suite: not a suite that IANA lists",
+     [](Session& s) { s.cipher_suite = CipherSuite{0x5600}; }},
+    {"cipher_suite: not a suite that IANA lists",
+     [](Session& s) { s.cipher_suite = CipherSuite{0x0a0a}; }},
+    {"cipher_suite: not one of this version",
+     [](Session& s) { s.cipher_suite = CipherSuite{0x1301}; }},
+    {"cipher_suite: not one of this version",
+     [](Session& s) { s.cipher_suite = CipherSuite{0xc02b}; }, true},
+    {"secret: not of the length that version and suite give",
+     [](Session& s) { s.secret = SessionSecret(); }},
+    {"secret: not of the length that version and suite give",
+     [](Session& s) { s.secret = SessionSecret(s.secret.copy().expose().first(47)); }},
+    {"secret: not of the length that version and suite give",
+     [](Session& s) { s.cipher_suite = CipherSuite{0x1302}; }, true},
+    {"secret: not of the length that version and suite give",
+     [](Session& s) { s.cipher_suite = CipherSuite{0x1306}; }, true},
     {"secret: all zero", [](Session& s) { s.secret = SessionSecret(std::array<std::byte, 48>{}); }},
     {"encrypt_then_mac: only with a CBC suite", [](Session& s) { s.encrypt_then_mac = true; }},
-    {"encrypt_then_mac: only with a CBC suite", [](Session& s) { s.encrypt_then_mac = true; }, true},
-    {"truncated_hmac: never sealed (RFC 9325 section 4.6)", [](Session& s) { s.truncated_hmac = true; }},
-    {"max_fragment_length: not a code of RFC 6066", [](Session& s) { s.max_fragment_length = MaxFragmentLength{5}; }},
-    {"compression_method: only null (RFC 9325 section 3.3)", [](Session& s) { s.compression_method = 1; }},
+    {"encrypt_then_mac: only with a CBC suite", [](Session& s) { s.encrypt_then_mac = true; },
+     true},
+    {"truncated_hmac: never sealed (RFC 9325 section 4.6)",
+     [](Session& s) { s.truncated_hmac = true; }},
+    {"max_fragment_length: not a code of RFC 6066",
+     [](Session& s) { s.max_fragment_length = MaxFragmentLength{5}; }},
+    {"compression_method: only null (RFC 9325 section 3.3)",
+     [](Session& s) { s.compression_method = 1; }},
     {"issued_at: out of range", [](Session& s) { s.issued_at = Instant(Seconds(1LL << 40)); }},
     {"issued_at: out of range", [](Session& s) { s.issued_at = Instant(Seconds(-1)); }},
-    {"authenticated_at: out of range", [](Session& s) { s.authenticated_at = Instant(Seconds(-1)); }},
-    {"authenticated_at: after issued_at", [](Session& s) { s.authenticated_at = s.issued_at + Seconds(1); }},
-    {"lifetime: over 604800 seconds (RFC 8446 section 4.6.1)", [](Session& s) { s.lifetime = Seconds(604801); }},
-    {"lifetime: over 604800 seconds (RFC 8446 section 4.6.1)", [](Session& s) { s.lifetime = Seconds(-1); }},
+    {"authenticated_at: out of range",
+     [](Session& s) { s.authenticated_at = Instant(Seconds(-1)); }},
+    {"authenticated_at: after issued_at",
+     [](Session& s) { s.authenticated_at = s.issued_at + Seconds(1); }},
+    {"lifetime: over 604800 seconds (RFC 8446 section 4.6.1)",
+     [](Session& s) { s.lifetime = Seconds(604801); }},
+    {"lifetime: over 604800 seconds (RFC 8446 section 4.6.1)",
+     [](Session& s) { s.lifetime = Seconds(-1); }},
     {"ticket_age_add: only in TLS 1.3", [](Session& s) { s.ticket_age_add = 1; }},
     {"max_early_data_size: only in TLS 1.3", [](Session& s) { s.max_early_data_size = 0; }},
     {"ticket_age_add: missing in TLS 1.3", [](Session& s) { s.ticket_age_add.reset(); }, true},
-    {"max_early_data_size: missing in TLS 1.3", [](Session& s) { s.max_early_data_size.reset(); }, true},
-    {"extended_master_secret: not in TLS 1.3", [](Session& s) { s.extended_master_secret = true; }, true},
+    {"max_early_data_size: missing in TLS 1.3", [](Session& s) { s.max_early_data_size.reset(); },
+     true},
+    {"extended_master_secret: not in TLS 1.3", [](Session& s) { s.extended_master_secret = true; },
+     true},
 };
 
 TEST_CASE("a session with a field out of its range is named and not sealed") {
@@ -144,14 +166,15 @@ TEST_CASE("an opaque state opens as opaque only, and a session as a session only
   REQUIRE(back);
   CHECK(std::ranges::equal(back->label, opaque.label));
   CHECK(std::ranges::equal(back->data, opaque.data));
-  CHECK_FALSE(state::decode(bytes, 128));
+  CHECK_FALSE(test::decoded(bytes, 128));
   CHECK_FALSE(state::decode_opaque(encoded(test::typical_session(), 128), 128));
 }
 
 TEST_CASE("an opaque label has 1 to 32 bytes, opaque data up to 16347") {
   const std::vector<std::byte> bytes(17000);
   const auto fits = [&](std::size_t label, std::size_t data) {
-    return state::size_of({.label = Bytes(bytes).first(label), .data = Bytes(bytes).first(data)}, 128)
+    return state::size_of({.label = Bytes(bytes).first(label), .data = Bytes(bytes).first(data)},
+                          128)
         .has_value();
   };
   CHECK_FALSE(fits(0, 10));
@@ -166,7 +189,9 @@ TEST_CASE("host names are held in lower case and without a trailing dot") {
   CHECK_FALSE(HostName::from(""));
   CHECK_FALSE(HostName::from("."));
   CHECK_FALSE(HostName::from("a b"));
-  CHECK_FALSE(HostName::from("b\xc3\xbc" "cher.example"));
+  CHECK_FALSE(
+      HostName::from("b\xc3\xbc"
+                     "cher.example"));
   CHECK(HostName::from(std::string(255, 'a')));
   CHECK_FALSE(HostName::from(std::string(256, 'a')));
 }
@@ -203,10 +228,11 @@ TEST_CASE("random sessions survive JSON when the secret is revealed, and lose on
 
 TEST_CASE("versions and suites are read by name or number") {
   const std::string secret(96, 'a');
-  for (const char* text : {R"("version":"TLS 1.2","cipher_suite":"TLS_RSA_WITH_AES_128_CBC_SHA")",
-                           R"("version":"0x0303","cipher_suite":"0x002f")",
-                           R"("version":771,"cipher_suite":47)"}) {
-    const auto session = session_from_json(std::string("{") + text + R"(,"secret":")" + secret + "\"}");
+  for (const char* text :
+       {R"("version":"TLS 1.2","cipher_suite":"TLS_RSA_WITH_AES_128_CBC_SHA")",
+        R"("version":"0x0303","cipher_suite":"0x002f")", R"("version":771,"cipher_suite":47)"}) {
+    const auto session =
+        session_from_json(std::string("{") + text + R"(,"secret":")" + secret + "\"}");
     REQUIRE(session);
     CHECK_EQ(session->version, ProtocolVersion::tls1_2);
     CHECK_EQ(session->cipher_suite, CipherSuite{0x002f});

@@ -126,8 +126,9 @@ TEST_CASE("no ring, a folder, something else, a cut ring: each has its name and 
   std::filesystem::create_directory(folder / "folder");
   CHECK_EQ(error("folder"), Error::damaged);
   const auto put = [&](const char* name, Bytes bytes) {
-    std::ofstream(folder / name).write(reinterpret_cast<const char*>(bytes.data()),
-                                       static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(folder / name)
+        .write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
     chmod((folder / name).c_str(), 0600);
   };
   put("empty", {});

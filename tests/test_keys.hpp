@@ -35,7 +35,8 @@ inline std::vector<std::byte> sealed(Bytes state, const ticket::TicketKey& key) 
 }
 
 /// As `sealed`, with the nonce given.
-inline std::vector<std::byte> sealed_with_nonce(Bytes state, const ticket::TicketKey& key, Bytes nonce) {
+inline std::vector<std::byte> sealed_with_nonce(Bytes state, const ticket::TicketKey& key,
+                                                Bytes nonce) {
   const ticket::Layout& layout = ticket::layout_of(key.profile());
   std::vector<std::byte> ticket(layout.overhead() + state.size());
   std::ranges::copy(state, ticket::body_of(ticket, layout).begin());

@@ -31,7 +31,7 @@ TEST_CASE("10,000 random sessions per profile come back from their tickets") {
       const auto ticket = test::sealed(state_of(session, profile), *key);
       std::vector<std::byte> state(layout.state_size(ticket.size()));
       REQUIRE(ticket::open(state, ticket, *key));
-      CHECK(state::decode(state, layout.smallest_state) == session);
+      CHECK(test::decoded(state, layout.smallest_state) == session);
     }
   }
 }
@@ -109,7 +109,8 @@ TEST_CASE("only the lengths of size classes are taken") {
         CHECK_EQ(state + layout.overhead(), n);
       }
     }
-    const std::set<std::size_t> classes{layout.smallest_state, 256, 512, 1024, 2048, 4096, 8192, 16384};
+    const std::set<std::size_t> classes{
+        layout.smallest_state, 256, 512, 1024, 2048, 4096, 8192, 16384};
     CHECK(states == classes);
   }
   CHECK_EQ(ticket::layout_of(Profile::rfc5077).overhead() + 112, 178);
@@ -157,7 +158,8 @@ TEST_CASE("lanes that threads fill at once come out the same") {
   std::array<std::byte, 13> nonce{};
   for (unsigned lane = 0; lane < 256; ++lane) {
     nonce[0] = static_cast<std::byte>(lane);
-    CHECK(test::sealed_with_nonce(state, *shared, nonce) == test::sealed_with_nonce(state, *alone, nonce));
+    CHECK(test::sealed_with_nonce(state, *shared, nonce) ==
+          test::sealed_with_nonce(state, *alone, nonce));
   }
 }
 

@@ -116,7 +116,8 @@ TEST_CASE("an announced key opens already: another machine may be a little ahead
   auto late = fixture.open({}, due);
   const Session session = test::typical_session();
   const auto ticket = issued(early.in("", {}, due).value(), session, noon + hours(12));
-  const auto r = late.in("", {}, due)->resume(ticket, hello_for(session), noon + hours(12) - Seconds(30));
+  const auto r =
+      late.in("", {}, due)->resume(ticket, hello_for(session), noon + hours(12) - Seconds(30));
   CHECK_EQ(r.verdict.outcome, Outcome::resume);
 }
 
@@ -237,7 +238,8 @@ TEST_CASE("what has no extended master secret gets no ticket, unless the policy 
   session.extended_master_secret = false;
   std::array<std::byte, max_ticket> room;
   auto strict = fixture.open();
-  CHECK_EQ(strict.in("", {}, noon)->issue(session, room, noon).error(), Error::no_extended_master_secret);
+  CHECK_EQ(strict.in("", {}, noon)->issue(session, room, noon).error(),
+           Error::no_extended_master_secret);
   auto legacy = fixture.open({.policy = {.legacy_ems = true}});
   CHECK(legacy.in("", {}, noon)->issue(session, room, noon));
 }
@@ -260,7 +262,9 @@ TEST_CASE("renewals do not keep a session alive past the cap") {
   Session session = test::typical_session();
   session.authenticated_at = noon - hours(24) + Seconds(10);
   const auto ticket = issued(tickets, session, noon);
-  const auto verdict = [&](Instant now) { return tickets.resume(ticket, hello_for(session), now).verdict; };
+  const auto verdict = [&](Instant now) {
+    return tickets.resume(ticket, hello_for(session), now).verdict;
+  };
   CHECK_EQ(verdict(noon + Seconds(9)).outcome, Outcome::resume);
   CHECK_EQ(verdict(noon + Seconds(10)).reason, Reason::authentication_too_old);
   std::array<std::byte, max_ticket> room;
@@ -296,10 +300,12 @@ TEST_CASE("opaque bytes come back under their label only") {
       const auto back = tickets.open_opaque("rustls/0.20", ticket->bytes, opened, noon);
       REQUIRE(back);
       CHECK(std::ranges::equal(*back, data));
-      CHECK_EQ(tickets.open_opaque("rustls/0.21", ticket->bytes, opened, noon).error(), Reason::other_content);
+      CHECK_EQ(tickets.open_opaque("rustls/0.21", ticket->bytes, opened, noon).error(),
+               Reason::other_content);
       CHECK(is_zero(Room(opened).first(100)));
-      CHECK_EQ(tickets.open_opaque("rustls/0.20", ticket->bytes, Room(opened).first(10), noon).error(),
-               Reason::ticket_length);
+      CHECK_EQ(
+          tickets.open_opaque("rustls/0.20", ticket->bytes, Room(opened).first(10), noon).error(),
+          Reason::ticket_length);
     }
     const auto session = issued(tickets, test::typical_session(), noon);
     std::vector<std::byte> opened(max_ticket);
@@ -343,7 +349,8 @@ TEST_CASE("an older generation, another ring, other bytes under the same generat
   auto ticketer = fixture.open();
   const auto tickets = ticketer.in("", {}, noon).value();
   const auto put = [&](KeyRing ring) {
-    REQUIRE(fixture.store.update([&](KeyRing) -> std::expected<KeyRing, Failure> { return std::move(ring); }));
+    REQUIRE(fixture.store.update(
+        [&](KeyRing) -> std::expected<KeyRing, Failure> { return std::move(ring); }));
   };
   const Instant due = noon + hours(11);
   fixture.rotate(due);
@@ -416,9 +423,10 @@ TEST_CASE("a forked child issues and resumes by itself, and refreshes") {
   if (child == 0) {
     std::array<std::byte, max_ticket> room;
     const Instant due = noon + hours(11);
-    const bool works = tickets.open(ticket, noon) && tickets.issue(test::typical_session(), room, noon) &&
-                       fixture.store.update([&](KeyRing ring) { return advance(std::move(ring), due); }) &&
-                       ticketer.refresh(due) && ticketer.health(due).generation == 2;
+    const bool works =
+        tickets.open(ticket, noon) && tickets.issue(test::typical_session(), room, noon) &&
+        fixture.store.update([&](KeyRing ring) { return advance(std::move(ring), due); }) &&
+        ticketer.refresh(due) && ticketer.health(due).generation == 2;
     _exit(works ? 0 : 1);
   }
   int status = 1;
@@ -462,7 +470,8 @@ TEST_CASE("threads issue and resume while keys rotate and domains come") {
       // Never past a key's end between two refreshes, as a rotator in time is not.
       clock += 1800;
       REQUIRE(ticketer->refresh(noon + Seconds(clock.load())));
-      if (step % 100 == 0) REQUIRE(ticketer->in(std::to_string(step), {}, noon + Seconds(clock.load())));
+      if (step % 100 == 0)
+        REQUIRE(ticketer->in(std::to_string(step), {}, noon + Seconds(clock.load())));
       std::this_thread::yield();
     }
     while (resumed < 1000) std::this_thread::yield();

@@ -31,7 +31,7 @@ bool system_random(Room room) noexcept {
 void hedge(Room nonce, std::span<const std::byte, 16> key, Bytes state,
            std::uint64_t time_stamp) noexcept {
   std::array<std::byte, hedge_size + sizeof time_stamp> message{};
-  std::memcpy(message.data(), state.data(), std::min(state.size(), hedge_size));
+  std::ranges::copy(state.first(std::min(state.size(), hedge_size)), message.begin());
   std::memcpy(message.data() + hedge_size, &time_stamp, sizeof time_stamp);
   const auto mixed = siphash(key, message);
   wipe(message);

@@ -33,9 +33,19 @@ bool trim_secret(Session& session) noexcept {
   const std::size_t size = secret_size(session.version, session.cipher_suite);
   if (size > SessionSecret::max_size) return false;
   const Bytes field = session.secret.expose();
+  if (size == field.size()) return true;
   if (!is_zero(field.subspan(size))) return false;
   session.secret = SessionSecret(field.first(size));
   return true;
+}
+
+bool decode_parts(Session& session, Bytes state) noexcept {
+  if (state.size() < header.size || !header.decode(state.first<header.size>(), session) ||
+      !trim_secret(session)) {
+    return false;
+  }
+  wire::Reader reader(state.subspan(header.size));
+  return options.decode(reader, session) && all_zero(reader.rest());
 }
 
 }  // namespace
@@ -60,18 +70,11 @@ std::expected<void, Error> encode(Room room, const Session& session, const Stamp
   return {};
 }
 
-std::optional<Session> decode(Bytes state, std::size_t smallest) noexcept {
-  if (state.size() < header.size) return std::nullopt;
-  std::optional<Session> session(std::in_place);
-  if (!header.decode(state.first<header.size>(), *session) || !trim_secret(*session)) {
-    return std::nullopt;
-  }
-  wire::Reader reader(state.subspan(header.size));
-  if (!options.decode(reader, *session) || !all_zero(reader.rest()) || flaw_of(*session) ||
-      size_of(*session, smallest) != state.size()) {
-    return std::nullopt;
-  }
-  return session;
+bool decode(Session& session, Bytes state, std::size_t smallest) noexcept {
+  const bool good = decode_parts(session, state) && !flaw_of(session) &&
+                    size_of(session, smallest) == state.size();
+  if (!good) session = Session();
+  return good;
 }
 
 std::expected<std::size_t, Error> size_of(const Opaque& opaque, std::size_t smallest) noexcept {

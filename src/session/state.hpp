@@ -102,8 +102,8 @@ std::expected<std::size_t, Error> size_of(const Session& session, std::size_t sm
 /// to say of the session with this stamp.
 std::expected<void, Error> encode(Room room, const Session& session, const Stamp& stamp) noexcept;
 
-/// Nothing when `encode` would not have given these bytes.
-std::optional<Session> decode(Bytes state, std::size_t smallest) noexcept;
+/// False, with `session` as new, when `encode` would not have given these bytes.
+[[nodiscard]] bool decode(Session& session, Bytes state, std::size_t smallest) noexcept;
 
 /// Opaque bytes in place of a session, under a label that the opener must name.
 struct Opaque {
@@ -116,8 +116,8 @@ inline constexpr wire::Header opaque_header{
     wire::Constant{"kind", opaque_kind, "where a session has its transport"},
 };
 inline constexpr wire::Vectors opaque_vectors{
-    wire::Vector<&Opaque::label, 1, 1, 32>{"label", "such as \"rustls/0.20\""},
-    wire::Vector<&Opaque::data, 2, 0, 16347>{"data", ""},
+    wire::Vector<&Opaque::label, std::uint8_t, 1, 32>{"label", "such as \"rustls/0.20\""},
+    wire::Vector<&Opaque::data, std::uint16_t, 0, 16347>{"data", ""},
 };
 
 std::expected<std::size_t, Error> size_of(const Opaque& opaque, std::size_t smallest) noexcept;

@@ -105,12 +105,12 @@ std::expected<const SnapshotKey*, Reason> key_of(Bytes ticket, const Snapshot* s
 }
 
 struct Opened {
-  Session session;
   bool under_sealing_key;
 };
 
-std::expected<Opened, Reason> open_session(Bytes ticket, Live& live, std::size_t domain,
-                                           Instant now) noexcept {
+/// Opens into `session`, in place: a Session is not small.
+std::expected<Opened, Reason> open_session(Session& session, Bytes ticket, Live& live,
+                                           std::size_t domain, Instant now) noexcept {
   live.look_if_due(now);
   const Hold<Snapshot> hold(live.current());
   const auto key = key_of(ticket, hold.get(), now);
@@ -121,10 +121,10 @@ std::expected<Opened, Reason> open_session(Bytes ticket, Live& live, std::size_t
                     *(*key)->by_domain[domain])) {
     return std::unexpected(Reason::altered);
   }
-  auto session = state::decode(state.bytes(), layout.smallest_state);
-  if (!session) return std::unexpected(Reason::other_content);
-  return Opened{.session = *std::move(session),
-                .under_sealing_key = *key == hold.get()->sealing(now)};
+  if (!state::decode(session, state.bytes(), layout.smallest_state)) {
+    return std::unexpected(Reason::other_content);
+  }
+  return Opened{.under_sealing_key = *key == hold.get()->sealing(now)};
 }
 
 }  // namespace
@@ -150,12 +150,11 @@ std::expected<Ticket, Error> Tickets::issue(const Session& session, Room room,
 
 Resumption Tickets::resume(Bytes ticket, const ClientHello& hello, Instant now) const noexcept {
   Resumption result;
-  if (auto opened = open_session(ticket, *live_, domain_, now)) {
-    result.verdict = decide(opened->session, hello, policy_, now);
+  if (const auto opened = open_session(result.session, ticket, *live_, domain_, now)) {
+    result.verdict = decide(result.session, hello, policy_, now);
     if (result.verdict.outcome == Outcome::resume && !opened->under_sealing_key) {
       result.verdict.renew = true;
     }
-    result.session = std::move(opened->session);
   } else {
     result.verdict = decide_hello(hello, policy_).value_or(Verdict{.reason = opened.error()});
   }
@@ -164,9 +163,10 @@ Resumption Tickets::resume(Bytes ticket, const ClientHello& hello, Instant now) 
 }
 
 std::expected<Session, Reason> Tickets::open(Bytes ticket, Instant now) const noexcept {
-  auto opened = open_session(ticket, *live_, domain_, now);
+  Session session;
+  const auto opened = open_session(session, ticket, *live_, domain_, now);
   if (!opened) return std::unexpected(opened.error());
-  return std::move(opened->session);
+  return session;
 }
 
 std::expected<Ticket, Error> Tickets::seal_opaque(std::string_view label, Bytes data, Room room,

@@ -4,7 +4,9 @@
 // end.
 #pragma once
 
-#include <stek/bytes.hpp>
+#include <cstring>
+
+#include "wire/big_endian.hpp"
 
 namespace stek::wire {
 
@@ -29,18 +31,22 @@ class Reader {
     return taken;
   }
 
-  std::uint64_t number(std::size_t width) noexcept {
-    std::uint64_t n = 0;
-    for (const std::byte b : bytes(width)) n = n << 8U | std::to_integer<std::uint64_t>(b);
-    return n;
+  /// A number of as many bytes as `N` has; zero once failed.
+  template <std::unsigned_integral N>
+  N number() noexcept {
+    std::array<std::byte, sizeof(N)> taken{};
+    if (const Bytes from = bytes(sizeof(N)); !from.empty()) {
+      std::memcpy(taken.data(), from.data(), sizeof(N));
+    }
+    return big_endian(std::bit_cast<N>(taken));
   }
-  std::uint8_t u8() noexcept { return static_cast<std::uint8_t>(number(1)); }
-  std::uint16_t u16() noexcept { return static_cast<std::uint16_t>(number(2)); }
-  std::uint32_t u24() noexcept { return static_cast<std::uint32_t>(number(3)); }
+  std::uint8_t u8() noexcept { return number<std::uint8_t>(); }
+  std::uint16_t u16() noexcept { return number<std::uint16_t>(); }
 
-  /// `opaque x<min..max>` behind a length of `width` bytes.
-  Bytes vector(std::size_t width, std::size_t min, std::size_t max) noexcept {
-    const std::size_t n = number(width);
+  /// `opaque x<min..max>` behind a length as wide as `Length`.
+  template <std::unsigned_integral Length>
+  Bytes vector(std::size_t min, std::size_t max) noexcept {
+    const std::size_t n = number<Length>();
     if (n < min || n > max) failed_ = true;
     return bytes(n);
   }

@@ -8,7 +8,7 @@
 // present or absent, behind its type and length, in ascending order of type, each at most once.
 #pragma once
 
-#include <algorithm>
+#include <concepts>
 #include <optional>
 #include <string_view>
 #include <tuple>
@@ -39,15 +39,24 @@ using RecordOf = typename MemberOf<decltype(member)>::Record;
 template <class M>
 struct Fixed;
 
-template <class M>
-  requires std::is_integral_v<M> || std::is_enum_v<M>
+template <std::unsigned_integral M>
 struct Fixed<M> {
   static constexpr std::size_t size = sizeof(M);
-  static void put(Writer& out, M value) noexcept {
-    out.number(static_cast<std::uint64_t>(value), size);
-  }
+  static void put(Writer& out, M value) noexcept { out.number(value); }
   static bool get(Reader& in, M& value) noexcept {
-    value = static_cast<M>(in.number(size));
+    value = in.number<M>();
+    return true;
+  }
+};
+
+template <class M>
+  requires std::is_enum_v<M>
+struct Fixed<M> {
+  using Number = std::underlying_type_t<M>;
+  static constexpr std::size_t size = sizeof(M);
+  static void put(Writer& out, M value) noexcept { out.number(static_cast<Number>(value)); }
+  static bool get(Reader& in, M& value) noexcept {
+    value = static_cast<M>(in.number<Number>());
     return true;
   }
 };
@@ -56,10 +65,10 @@ template <>
 struct Fixed<Seconds> {
   static constexpr std::size_t size = 4;
   static void put(Writer& out, Seconds value) noexcept {
-    out.number(static_cast<std::uint64_t>(value.count()), size);
+    out.number(static_cast<std::uint32_t>(value.count()));
   }
   static bool get(Reader& in, Seconds& value) noexcept {
-    value = Seconds(static_cast<std::int64_t>(in.number(size)));
+    value = Seconds(in.number<std::uint32_t>());
     return true;
   }
 };
@@ -68,10 +77,10 @@ template <>
 struct Fixed<Instant> {
   static constexpr std::size_t size = 8;
   static void put(Writer& out, Instant value) noexcept {
-    out.number(static_cast<std::uint64_t>(value.time_since_epoch().count()), size);
+    out.number(static_cast<std::uint64_t>(value.time_since_epoch().count()));
   }
   static bool get(Reader& in, Instant& value) noexcept {
-    const std::uint64_t n = in.number(size);
+    const auto n = in.number<std::uint64_t>();
     value = Instant(Seconds(static_cast<std::int64_t>(n)));
     return n >> 63U == 0;
   }
@@ -126,7 +135,7 @@ struct Constant {
 
   template <class T>
   void put(Writer& out, const T& /*record*/) const noexcept {
-    out.number(value, size);
+    out.number(value);
   }
   template <class T>
   bool get(Reader& in, T& /*record*/) const noexcept {
@@ -154,7 +163,7 @@ struct Flags {
     unsigned bits = 0;
     unsigned at = 0;
     ((bits |= (record.*members ? 1U : 0U) << at++), ...);
-    out.number(bits, size);
+    out.number(static_cast<std::uint8_t>(bits));
   }
   template <class T>
   static bool get(Reader& in, T& record) noexcept {
@@ -214,16 +223,13 @@ struct Header {
 template <class V>
 struct Varying;
 
-template <class V>
-  requires std::is_integral_v<V>
+template <std::unsigned_integral V>
 struct Varying<V> {
   static constexpr std::size_t min = sizeof(V);
   static constexpr std::size_t max = sizeof(V);
   static std::size_t size(V /*value*/) noexcept { return sizeof(V); }
-  static void put(Writer& out, V value) noexcept { out.number(value, sizeof(V)); }
-  static std::optional<V> get(Bytes bytes) noexcept {
-    return static_cast<V>(Reader(bytes).number(sizeof(V)));
-  }
+  static void put(Writer& out, V value) noexcept { out.number(value); }
+  static std::optional<V> get(Bytes bytes) noexcept { return Reader(bytes).number<V>(); }
 };
 
 /// Where a value lies in an optional or a variant member.
@@ -264,8 +270,8 @@ struct Option {
   void put(Writer& out, const T& record) const noexcept {
     const V* value = value_in<V>(record.*member);
     if (value == nullptr) return;
-    out.number(type, 1);
-    out.number(Codec::size(*value), 2);
+    out.number(type);
+    out.number(static_cast<std::uint16_t>(Codec::size(*value)));
     Codec::put(out, *value);
   }
   /// False when the bytes are no value, or the member has one already.
@@ -303,7 +309,7 @@ struct Options {
     std::uint8_t last = 0;
     while (!in.empty() && in.rest().front() != std::byte{0}) {
       const std::uint8_t type = in.u8();
-      const Bytes value = in.vector(2, 0, 0xffff);
+      const Bytes value = in.vector<std::uint16_t>(0, 0xffff);
       if (!in.ok() || type <= last || !get(type, value, record)) return false;
       last = type;
     }
@@ -323,7 +329,7 @@ struct Options {
 
 /// `opaque name<min..max>`: a Bytes member behind a length of `width` bytes. Decoded, it points
 /// into the input.
-template <auto member, std::size_t width, std::size_t min, std::size_t max>
+template <auto member, std::unsigned_integral Length, std::size_t min, std::size_t max>
 struct Vector {
   static constexpr std::size_t least = min;
   static constexpr std::size_t most = max;
@@ -333,7 +339,7 @@ struct Vector {
 
   template <class T>
   static std::size_t size(const T& record) noexcept {
-    return width + (record.*member).size();
+    return sizeof(Length) + (record.*member).size();
   }
   template <class T>
   static bool fits(const T& record) noexcept {
@@ -341,12 +347,12 @@ struct Vector {
   }
   template <class T>
   static void put(Writer& out, const T& record) noexcept {
-    out.number((record.*member).size(), width);
+    out.number(static_cast<Length>((record.*member).size()));
     out.bytes(record.*member);
   }
   template <class T>
   static void get(Reader& in, T& record) noexcept {
-    record.*member = in.vector(width, min, max);
+    record.*member = in.vector<Length>(min, max);
   }
 };
 

@@ -71,8 +71,8 @@ std::string text_of(const Options<Parts...>& options) {
   return text + fmt::format("    }};\n}} {};\n", options.name);
 }
 
-template <auto member, std::size_t width, std::size_t min, std::size_t max>
-std::string text_of(const Vector<member, width, min, max>& vector) {
+template <auto member, std::unsigned_integral Length, std::size_t min, std::size_t max>
+std::string text_of(const Vector<member, Length, min, max>& vector) {
   return line_of(fmt::format("opaque {}<{}..{}>", vector.name, min, max), vector.note);
 }
 

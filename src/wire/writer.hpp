@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include <stek/bytes.hpp>
+#include "wire/big_endian.hpp"
 
 namespace stek::wire {
 
@@ -20,8 +20,10 @@ class Writer {
     }
   }
 
-  void number(std::uint64_t n, std::size_t width) noexcept {
-    for (std::byte& b : take(width)) b = static_cast<std::byte>(n >> (8U * --width));
+  template <std::unsigned_integral N>
+  void number(N n) noexcept {
+    const N in_order = big_endian(n);
+    bytes(std::as_bytes(std::span(&in_order, 1)));
   }
 
   void zeros(std::size_t n) noexcept {

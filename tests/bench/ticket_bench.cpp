@@ -1,5 +1,6 @@
-// What a ticket costs beside its bare cipher. Rounds are interleaved, ratios are formed inside a round, and the answer is
-// checked before anything is timed: on a shared machine only the ratios mean something.
+// What a ticket costs beside its bare cipher. Rounds are interleaved, ratios are formed inside a
+// round, and the answer is checked before anything is timed: on a shared machine only the ratios
+// mean something.
 //
 //   issue, resume   the whole path: key look-up, encoding, randomness, cipher, decision
 //   seal, open      the same on opaque bytes: no session, no decision
@@ -71,9 +72,11 @@ class Bare {
   void seal() {
     switch (profile_) {
       case Profile::aes256gcm:
-        return gcm_.seal(sealed_, std::span(tag_).first<16>(), plain_, associated_, std::span(nonce_).first<12>());
+        return gcm_.seal(sealed_, std::span(tag_).first<16>(), plain_, associated_,
+                         std::span(nonce_).first<12>());
       case Profile::xchacha20poly1305:
-        return xchacha20poly1305::seal(sealed_, std::span(tag_).first<16>(), plain_, associated_, nonce_, key_);
+        return xchacha20poly1305::seal(sealed_, std::span(tag_).first<16>(), plain_, associated_,
+                                       nonce_, key_);
       case Profile::rfc5077:
         xchacha20(sealed_, plain_, nonce_, key_);
         mac_.mac(tag_, sealed_);
@@ -82,9 +85,11 @@ class Bare {
   bool open() {
     switch (profile_) {
       case Profile::aes256gcm:
-        return gcm_.open(plain_, sealed_, std::span(tag_).first<16>(), associated_, std::span(nonce_).first<12>());
+        return gcm_.open(plain_, sealed_, std::span(tag_).first<16>(), associated_,
+                         std::span(nonce_).first<12>());
       case Profile::xchacha20poly1305:
-        return xchacha20poly1305::open(plain_, sealed_, std::span(tag_).first<16>(), associated_, nonce_, key_);
+        return xchacha20poly1305::open(plain_, sealed_, std::span(tag_).first<16>(), associated_,
+                                       nonce_, key_);
       case Profile::rfc5077: {
         std::array<std::byte, 32> mac;
         mac_.mac(mac, sealed_);
@@ -166,7 +171,7 @@ void bench(Profile profile, bool hedge) {
 int main() {
   cpu_set_t one;
   CPU_ZERO(&one);
-  CPU_SET(sched_getcpu(), &one);
+  CPU_SET(static_cast<std::size_t>(sched_getcpu()), &one);
   sched_setaffinity(0, sizeof one, &one);
   fmt::print("vDSO getrandom: {}; medians of {} interleaved rounds of {} calls\n",
              vdso_random_available() ? "yes" : "no", rounds, calls);
