@@ -116,6 +116,7 @@ const Broken broken[] = {
     {"encrypt_then_mac: only with a CBC suite", [](Session& s) { s.encrypt_then_mac = true; }},
     {"encrypt_then_mac: only with a CBC suite", [](Session& s) { s.encrypt_then_mac = true; },
      true},
+    {"server_name: empty", [](Session& s) { s.server_name = HostName(); }},
     {"truncated_hmac: never sealed (RFC 9325 section 4.6)",
      [](Session& s) { s.truncated_hmac = true; }},
     {"max_fragment_length: not a code of RFC 6066",
@@ -188,6 +189,7 @@ TEST_CASE("host names are held in lower case and without a trailing dot") {
   CHECK_EQ(HostName::from("Shop.Example.")->text(), "shop.example");
   CHECK_FALSE(HostName::from(""));
   CHECK_FALSE(HostName::from("."));
+  CHECK_FALSE(HostName::from("a.example.."));
   CHECK_FALSE(HostName::from("a b"));
   CHECK_FALSE(
       HostName::from("b\xc3\xbc"

@@ -7,7 +7,7 @@
 namespace stek {
 
 std::string to_hex(Bytes bytes) {
-  std::string text(bytes.size() * 2 + 1, '\0');
+  std::string text((bytes.size() * 2) + 1, '\0');
   sodium_bin2hex(text.data(), text.size(), u8(bytes), bytes.size());
   text.pop_back();
   return text;
@@ -30,7 +30,7 @@ std::string to_base64(Bytes bytes) {
 }
 
 std::optional<std::vector<std::byte>> from_base64(std::string_view text) {
-  std::vector<std::byte> bytes(text.size() / 4 * 3 + 3);
+  std::vector<std::byte> bytes((text.size() / 4 * 3) + 3);
   std::size_t filled = 0;
   if (sodium_base642bin(u8(bytes), bytes.size(), text.data(), text.size(), " \t\r\n", &filled,
                         nullptr, sodium_base64_VARIANT_ORIGINAL) != 0) {

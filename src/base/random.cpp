@@ -124,9 +124,10 @@ ThreadRandomness& this_thread() noexcept {
 }
 
 bool draw_from_vdso(Room room, void* state) noexcept {
-  const ssize_t got =
-      vdso().getrandom(room.data(), room.size(), 0, state, vdso().params.size_of_opaque_state);
-  return got == static_cast<ssize_t>(room.size());
+  const auto& [getrandom, params] = vdso();
+  return getrandom != nullptr &&
+         getrandom(room.data(), room.size(), 0, state, params.size_of_opaque_state) ==
+             static_cast<ssize_t>(room.size());
 }
 
 bool draw_hedged(Room nonce, Bytes state, void* vdso_state) noexcept {

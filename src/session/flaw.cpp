@@ -76,6 +76,8 @@ std::optional<std::string_view> flaw_beside_stamp(const Session& session) noexce
   if (session.encrypt_then_mac && (tls13 || !suite.cbc)) {
     return "encrypt_then_mac: only with a CBC suite";
   }
+  const auto* name = std::get_if<HostName>(&session.server_name);
+  if (name != nullptr && name->text().empty()) return "server_name: empty";
   if (session.truncated_hmac) return "truncated_hmac: never sealed (RFC 9325 section 4.6)";
   if (session.max_fragment_length > MaxFragmentLength::bytes_4096) {
     return "max_fragment_length: not a code of RFC 6066";

@@ -18,7 +18,7 @@ std::size_t secret_size(ProtocolVersion version, CipherSuite suite) noexcept {
 
 std::optional<HostName> HostName::from(std::string_view name) noexcept {
   if (name.ends_with('.')) name.remove_suffix(1);
-  if (name.empty() || name.size() > max_size) return std::nullopt;
+  if (name.empty() || name.size() > max_size || name.ends_with('.')) return std::nullopt;
   HostName host;
   for (const char c : name) {
     if (c < '!' || c > '~') return std::nullopt;

@@ -31,7 +31,6 @@ std::expected<std::size_t, Error> class_or_error(std::size_t used, std::size_t s
 /// is not zero.
 bool trim_secret(Session& session) noexcept {
   const std::size_t size = secret_size(session.version, session.cipher_suite);
-  if (size > SessionSecret::max_size) return false;
   const Bytes field = session.secret.expose();
   if (size == field.size()) return true;
   if (!is_zero(field.subspan(size))) return false;

@@ -373,7 +373,6 @@ constexpr SuiteTraits traits_of(std::string_view name) {
   traits.tls13 = !name.contains("_WITH_");
   traits.cbc = name.contains("_CBC");
   if (name.ends_with("_SHA384")) traits.hash_size = 48;
-  if (name.ends_with("_SHA512")) traits.hash_size = 64;
   return traits;
 }
 
