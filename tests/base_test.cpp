@@ -52,6 +52,18 @@ TEST_CASE("secrets compare by length and bytes") {
   CHECK(equal_secrets(Bytes(a).first(5), Bytes(b).first(5)));
 }
 
+TEST_CASE("zero is zero in every byte, at every length") {
+  for (std::size_t size = 0; size < 40; ++size) {
+    std::vector<std::byte> bytes(size);
+    CHECK(is_zero(bytes));
+    for (std::byte& b : bytes) {
+      b = std::byte{0x10};
+      CHECK_FALSE(is_zero(bytes));
+      b = std::byte{0};
+    }
+  }
+}
+
 TEST_CASE("every error and reason has a name and a text of its own") {
   const auto check = [](auto value, std::vector<std::string_view>& names) {
     CHECK_NE(name_of(value), "unknown");

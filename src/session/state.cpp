@@ -1,7 +1,5 @@
 #include "session/state.hpp"
 
-#include <algorithm>
-
 #include "wire/size_class.hpp"
 
 namespace stek::state {
@@ -10,10 +8,6 @@ namespace {
 static_assert(header.size == 93);
 static_assert(header.offset_of<&Session::secret>() + SessionSecret::max_size <= 64 &&
               header.offset_of<&Session::issued_at>() + 8 <= 64);
-
-bool all_zero(Bytes bytes) noexcept {
-  return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
-}
 
 /// TLS 1.3 begins with the second class: with its mandatory options a name would decide between two
 /// lengths.
@@ -44,7 +38,7 @@ bool decode_parts(Session& session, Bytes state) noexcept {
     return false;
   }
   wire::Reader reader(state.subspan(header.size));
-  return options.decode(reader, session) && all_zero(reader.rest());
+  return options.decode(reader, session) && is_zero(reader.rest());
 }
 
 }  // namespace
@@ -95,7 +89,7 @@ std::optional<Opaque> decode_opaque(Bytes state, std::size_t smallest) noexcept 
   if (!opaque_header.decode(state.first<opaque_header.size>(), opaque)) return std::nullopt;
   wire::Reader reader(state.subspan(opaque_header.size));
   opaque_vectors.decode(reader, opaque);
-  if (!reader.ok() || !all_zero(reader.rest()) || size_of(opaque, smallest) != state.size()) {
+  if (!reader.ok() || !is_zero(reader.rest()) || size_of(opaque, smallest) != state.size()) {
     return std::nullopt;
   }
   return opaque;
