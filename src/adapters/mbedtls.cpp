@@ -26,13 +26,13 @@ struct Connection::State {
                       const unsigned char* end, std::size_t* size,
                       std::uint32_t* lifetime) noexcept;
 
-  Resumption open(Bytes ticket) const noexcept;
+  [[nodiscard]] Resumption open(Bytes ticket) const noexcept;
   int before_server_hello() noexcept;
-  int answer(const ClientHello* hello) noexcept;
-  int abort() const noexcept;
+  void answer_ticket() noexcept;
+  [[nodiscard]] int abort() const noexcept;
   void resume() const noexcept;
   void refuse(Reason reason) noexcept;
-  [[nodiscard]] bool could_issue(const ClientHello* hello) const noexcept;
+  [[nodiscard]] bool could_issue() const noexcept;
   [[nodiscard]] bool may_issue(const mbedtls_ssl_session& session) const noexcept;
   [[nodiscard]] Session neutral(const mbedtls_ssl_session& session) const noexcept;
 
@@ -53,6 +53,8 @@ namespace {
 
 std::optional<Failure> flaw_of(const mbedtls_ssl_context& ssl, const void* our_callback);
 std::optional<ClientHello> read_hello(const mbedtls_ssl_context& ssl) noexcept;
+bool offers_ticket(const std::optional<ClientHello>& hello,
+                   const mbedtls_ssl_context& ssl) noexcept;
 bool is_enabled(CipherSuite suite, const mbedtls_ssl_context& ssl) noexcept;
 int authmode_of(const mbedtls_ssl_context& ssl) noexcept;
 
@@ -73,7 +75,7 @@ std::expected<Connection, Failure> Connection::attach(mbedtls_ssl_context& ssl, 
     }
     return Connection(std::make_unique<State>(ssl, std::move(tickets)));
   } catch (const std::bad_alloc&) {
-    return std::unexpected(Failure{Error::no_memory, {}, {}});
+    return std::unexpected(Failure{.error = Error::no_memory, .message = {}, .hint = {}});
   }
 }
 
@@ -148,30 +150,28 @@ int Connection::State::on_random(void* self, unsigned char* out, std::size_t siz
 int Connection::State::before_server_hello() noexcept {
   issued = false;
   extended_master_secret = ssl.handshake->extended_ms == MBEDTLS_SSL_EXTENDED_MS_ENABLED;
-  const auto hello = read_hello(ssl);
-  return answer(hello ? &*hello : nullptr);
-}
-
-int Connection::State::answer(const ClientHello* hello) noexcept {
   // Only on_ticket has set this by now, so the verdict is of this ClientHello.
   if (ssl.handshake->resume != 0) {
-    server_name = sealed.server_name;
-    // RFC 5077 section 4: the client's identity is part of the state. Ours has none to show.
-    if (authmode_of(ssl) == MBEDTLS_SSL_VERIFY_REQUIRED) {
-      refuse(Reason::context_differs);
-    } else {
-      resume();
-    }
+    answer_ticket();
     return 0;
   }
-  const bool asked = hello != nullptr && hello->session_ticket && !hello->session_ticket->empty() &&
-                     ssl.renego_status == MBEDTLS_SSL_INITIAL_HANDSHAKE;
-  if (!asked) verdict = {};
+  const auto hello = read_hello(ssl);
+  if (!offers_ticket(hello, ssl)) verdict = {};
   if (verdict.outcome == Outcome::abort) return abort();
   server_name = {};
-  if (hello != nullptr && hello->server_name) server_name = *hello->server_name;
-  if (!could_issue(hello)) ssl.handshake->new_session_ticket = 0;
+  if (hello && hello->server_name) server_name = *hello->server_name;
+  if (!hello || !could_issue()) ssl.handshake->new_session_ticket = 0;
   return 0;
+}
+
+void Connection::State::answer_ticket() noexcept {
+  server_name = sealed.server_name;
+  // RFC 5077 section 4 has the client's identity in the state. Ours has none to show.
+  if (authmode_of(ssl) == MBEDTLS_SSL_VERIFY_REQUIRED) {
+    refuse(Reason::context_differs);
+  } else {
+    resume();
+  }
 }
 
 int Connection::State::abort() const noexcept {
@@ -206,8 +206,8 @@ void Connection::State::refuse(Reason reason) noexcept {
 
 // What is known so far; a promise kept by an empty ticket is allowed (RFC 5077 section 3.3), but no
 // promise is better.
-bool Connection::State::could_issue(const ClientHello* hello) const noexcept {
-  return hello != nullptr && authmode_of(ssl) != MBEDTLS_SSL_VERIFY_REQUIRED &&
+bool Connection::State::could_issue() const noexcept {
+  return authmode_of(ssl) != MBEDTLS_SSL_VERIFY_REQUIRED &&
          (extended_master_secret || tickets.policy().legacy_ems);
 }
 
@@ -274,7 +274,7 @@ namespace {
 
 std::optional<Failure> flaw_of(const mbedtls_ssl_context& ssl, const void* our_callback) {
   const auto flaw = [](Error error, const char* message, const char* hint) {
-    return Failure{error, message, hint};
+    return Failure{.error = error, .message = message, .hint = hint};
   };
   if (ssl.conf == nullptr) {
     return flaw(Error::not_found, "the connection has no configuration",
@@ -301,7 +301,7 @@ std::optional<Failure> flaw_of(const mbedtls_ssl_context& ssl, const void* our_c
 std::optional<ClientHello> read_hello(const mbedtls_ssl_context& ssl) noexcept {
   constexpr std::size_t header = 4;
   const unsigned char* message = ssl.in_msg;
-  const std::size_t body = static_cast<std::size_t>(message[2] << 8 | message[3]);
+  const auto body = static_cast<std::size_t>(message[2] << 8 | message[3]);
   if (message[0] != MBEDTLS_SSL_HS_CLIENT_HELLO || message[1] != 0 ||
       header + body > MBEDTLS_SSL_IN_CONTENT_LEN) {
     return std::nullopt;
@@ -316,6 +316,12 @@ std::optional<ClientHello> read_hello(const mbedtls_ssl_context& ssl) noexcept {
   } catch (const std::bad_alloc&) {
     return std::nullopt;
   }
+}
+
+bool offers_ticket(const std::optional<ClientHello>& hello,
+                   const mbedtls_ssl_context& ssl) noexcept {
+  return hello && hello->session_ticket && !hello->session_ticket->empty() &&
+         ssl.renego_status == MBEDTLS_SSL_INITIAL_HANDSHAKE;
 }
 
 bool is_enabled(CipherSuite suite, const mbedtls_ssl_context& ssl) noexcept {
