@@ -139,6 +139,32 @@ TEST_CASE("promoting seals with the next key at once, and the old one opens what
   }
 }
 
+TEST_CASE("promoting in the second in which a key began hands over in the next") {
+  const auto fresh = counted_secrets();
+  const KeyRing ring = promote(new_ring({}, noon, fresh).value(), noon, fresh).value();
+  CHECK_EQ(ring.keys.size(), 2);
+  CHECK_EQ(active_key(ring, noon), &ring.keys[0]);
+  CHECK_EQ(active_key(ring, noon + Seconds(1)), &ring.keys[1]);
+}
+
+TEST_CASE("promoting again and again never lets a key live longer than it was to") {
+  const auto fresh = counted_secrets();
+  KeyRing ring = new_ring({.ahead = 3}, noon, fresh).value();
+  for (int i = 0; i < 50; ++i) {
+    const KeyRing before = ring.copy();
+    const Instant now = noon + Seconds(i / 2);
+    ring = promote(std::move(ring), now, fresh).value();
+    CHECK(active_key(ring, now));
+    for (const Key& key : before.keys) {
+      const auto after = std::ranges::find(ring.keys, key.name, &Key::name);
+      REQUIRE(after != ring.keys.end());
+      CHECK(after->retires_at <= key.retires_at);
+      CHECK(after->expires_at <= key.expires_at);
+      CHECK(after->activates_at <= key.activates_at);
+    }
+  }
+}
+
 TEST_CASE("a ring written in the future is not rotated") {
   KeyRing ring = ring_at(noon);
   const auto refused = advance(ring.copy(), noon - Seconds(61));

@@ -1,7 +1,8 @@
 // Tickets for servers on mbed TLS 2.28 (TLS 1.0 to 1.2).
 //
+//   auto shop = ticketer->in("public");
 //   mbedtls_ssl_setup(&ssl, &config);
-//   auto connection = stek::mbedtls::Connection::attach(ssl, ticketer->in("public"));
+//   auto connection = stek::mbedtls::Connection::attach(ssl, *shop);
 //   if (!connection) return complain(connection.error());
 //   mbedtls_ssl_handshake(&ssl);
 //   log(connection->resumed(), name_of(connection->verdict().reason));

@@ -51,6 +51,12 @@ Instant sealing_ends(const KeyRing& ring) noexcept {
   return ring.keys.empty() ? Instant{} : ring.keys.back().retires_at;
 }
 
+/// A key seals for a second at least: one that has only just begun ends in the next.
+Instant earliest_end(const KeyRing& ring, Instant now) noexcept {
+  const Key* active = active_key(ring, now);
+  return active == nullptr ? now : std::max(now, active->activates_at + Seconds(1));
+}
+
 }  // namespace
 
 std::expected<KeyRing, Failure> new_ring(const Schedule& schedule, Instant now,
@@ -94,22 +100,25 @@ std::expected<KeyRing, Failure> promote(KeyRing ring, Instant now, const FreshSe
   if (!ready) return ready;
   const auto next = std::ranges::find_if(
       ready->keys, [&](const Key& key) { return phase_of(key, now) == Phase::announced; });
-  const bool announced = next != ready->keys.end();
-  // What moves, moves earlier: a ticket under the old key lives as long as it was promised.
-  const Seconds early = announced ? next->activates_at - now : Seconds(0);
+  Instant turn = earliest_end(*ready, now);
+  // Another machine, whose clock is ahead, may have announced it in our future.
+  if (next != ready->keys.end()) turn = std::max(turn, next->announced_at);
+  // What moves, moves earlier.
+  const Seconds early =
+      next == ready->keys.end() ? Seconds(0) : std::max(next->activates_at - turn, Seconds(0));
   for (auto key = next; key != ready->keys.end(); ++key) {
     key->activates_at -= early;
     key->retires_at -= early;
     key->expires_at -= early;
   }
   for (auto key = ready->keys.begin(); key != next; ++key) {
-    if (key->retires_at <= now) continue;
-    key->retires_at = now;
-    key->expires_at = now + ready->schedule.accepting;
+    if (key->retires_at <= turn) continue;
+    key->retires_at = turn;
+    key->expires_at = turn + ready->schedule.accepting;
   }
   ++ready->generation;
   ready->written_at = std::max(now, ready->written_at);
-  // Nothing was announced: the active key has just ended, so a fresh one is due.
+  // Nothing was announced: the active key ends here, so a fresh one is due.
   return advance(*std::move(ready), now, fresh);
 }
 

@@ -42,7 +42,7 @@ std::unexpected<Failure> damaged(std::string message) {
   return std::unexpected(Failure{
       .error = Error::damaged,
       .message = std::move(message),
-      .hint = "restore the ring from another machine, or make a new one with 'stek keys init'"});
+      .hint = "restore the ring from another machine, or move it away, then 'stek keys init'"});
 }
 
 struct Parts {
@@ -91,7 +91,7 @@ wire::Json taken(wire::Json& json, const char* name) {
 }
 
 std::optional<Failure> read_keys(wire::Json& list, Bytes secrets, std::vector<Key>& keys) {
-  if (!list.is_array()) return wire::detail::misplaced("ring: /keys", "expected a list");
+  if (!list.is_array()) return wire::misplaced("ring: /keys", "expected a list");
   if (secrets.size() != list.size() * StekSecret::size) {
     return damaged("the ring has not as many secrets as keys").error();
   }

@@ -84,8 +84,7 @@ Failure invalid(Error error, std::string message) {
   return {
       .error = error,
       .message = std::move(message),
-      .hint =
-          "the ring was not written by stek; restore it, or make a new one with 'stek keys init'"};
+      .hint = "stek did not write it so: restore the ring, or move it away, then 'stek keys init'"};
 }
 
 std::optional<Failure> flaw_of(const Key& key, const Schedule& schedule) {
@@ -94,7 +93,7 @@ std::optional<Failure> flaw_of(const Key& key, const Schedule& schedule) {
     return Failure{
         .error = Error::weak_secret,
         .message = fmt::format("{}: weak secret: {}", who, *weakness),
-        .hint = "make a new ring with 'stek keys init'; tickets under this key can be forged"};
+        .hint = "tickets under this key can be forged: move the ring away, then 'stek keys init'"};
   }
   if (key.name != keys::name_for(key.secret)) {
     return invalid(Error::invalid_ring, who + ": its name is not that of its secret");

@@ -55,54 +55,56 @@ std::string name_of(ProtocolVersion version) {
 
 namespace wire {
 
-template <>
-struct JsonForm<Transport> {
-  static constexpr std::string_view expects = "\"tls\", \"dtls\" or \"quic\"";
-  static Json put(Transport value) {
-    return transport_names.at(static_cast<std::size_t>(value) - 1);
-  }
-  static bool get(const Json& json, Transport& value) {
-    const auto* const found = std::ranges::find(transport_names, text_in(json));
-    value = static_cast<Transport>(found - transport_names.begin() + 1);
-    return found != transport_names.end();
-  }
-};
+Json JsonForm<Transport>::put(const Transport& value) {
+  return transport_names.at(static_cast<std::size_t>(value) - 1);
+}
 
-template <>
-struct JsonForm<ProtocolVersion> {
-  static constexpr std::string_view expects = "a version, such as \"TLS 1.2\" or \"0x0303\"";
-  static Json put(ProtocolVersion value) { return name_of(value); }
-  static bool get(const Json& json, ProtocolVersion& value) {
-    const auto* const found = std::ranges::find(version_names, text_in(json), &VersionName::name);
-    if (found != version_names.end()) {
-      value = found->version;
-      return true;
-    }
-    const auto n = number16(json);
-    if (n) value = static_cast<ProtocolVersion>(*n);
-    return n.has_value();
-  }
-};
+bool JsonForm<Transport>::get(const Json& json, Transport& value) {
+  const auto* const found = std::ranges::find(transport_names, text_in(json));
+  value = static_cast<Transport>(found - transport_names.begin() + 1);
+  return found != transport_names.end();
+}
 
-template <>
-struct JsonForm<CipherSuite> {
-  static constexpr std::string_view expects =
-      "a cipher suite by IANA's name or by number, such as \"0xc02f\"";
-  static Json put(CipherSuite value) {
-    const std::string_view name = name_of(value);
-    if (!name.empty()) return name;
-    return fmt::format("0x{:04x}", static_cast<std::uint16_t>(value));
+Json JsonForm<ProtocolVersion>::put(const ProtocolVersion& value) {
+  return name_of(value);
+}
+
+bool JsonForm<ProtocolVersion>::get(const Json& json, ProtocolVersion& value) {
+  const auto* const found = std::ranges::find(version_names, text_in(json), &VersionName::name);
+  if (found != version_names.end()) {
+    value = found->version;
+    return true;
   }
-  static bool get(const Json& json, CipherSuite& value) {
-    if (const auto named = suite_named(text_in(json))) {
-      value = *named;
-      return true;
-    }
-    const auto n = number16(json);
-    if (n) value = static_cast<CipherSuite>(*n);
-    return n.has_value();
+  const auto n = number16(json);
+  if (n) value = static_cast<ProtocolVersion>(*n);
+  return n.has_value();
+}
+
+Json JsonForm<CipherSuite>::put(const CipherSuite& value) {
+  const std::string_view name = name_of(value);
+  if (!name.empty()) return name;
+  return fmt::format("0x{:04x}", static_cast<std::uint16_t>(value));
+}
+
+bool JsonForm<CipherSuite>::get(const Json& json, CipherSuite& value) {
+  if (const auto named = suite_named(text_in(json))) {
+    value = *named;
+    return true;
   }
-};
+  const auto n = number16(json);
+  if (n) value = static_cast<CipherSuite>(*n);
+  return n.has_value();
+}
+
+Json JsonForm<HostName>::put(const HostName& value) {
+  return value.text();
+}
+
+bool JsonForm<HostName>::get(const Json& json, HostName& value) {
+  const auto name = HostName::from(text_in(json));
+  if (name) value = *name;
+  return name.has_value();
+}
 
 template <>
 struct JsonForm<MaxFragmentLength> {
@@ -132,17 +134,6 @@ struct JsonForm<SessionSecret> {
     if (!from_hex(room, hex)) return false;
     value = SessionSecret(room);
     return true;
-  }
-};
-
-template <>
-struct JsonForm<HostName> {
-  static constexpr std::string_view expects = "a host name of 1 to 255 printable characters";
-  static Json put(const HostName& value) { return value.text(); }
-  static bool get(const Json& json, HostName& value) {
-    const auto name = HostName::from(text_in(json));
-    if (name) value = *name;
-    return name.has_value();
   }
 };
 

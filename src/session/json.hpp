@@ -20,6 +20,40 @@ wire::Json to_json(const Session& session, Reveal reveal);
 /// text.
 std::expected<Session, Failure> session_from_json(std::string_view text);
 
+/// "TLS 1.2", or the number where it has no name.
 std::string name_of(ProtocolVersion version);
+
+namespace wire {
+
+template <>
+struct JsonForm<Transport> {
+  static constexpr std::string_view expects = "\"tls\", \"dtls\" or \"quic\"";
+  static Json put(const Transport& value);
+  static bool get(const Json& json, Transport& value);
+};
+
+template <>
+struct JsonForm<ProtocolVersion> {
+  static constexpr std::string_view expects = "a version, such as \"TLS 1.2\" or \"0x0303\"";
+  static Json put(const ProtocolVersion& value);
+  static bool get(const Json& json, ProtocolVersion& value);
+};
+
+template <>
+struct JsonForm<CipherSuite> {
+  static constexpr std::string_view expects =
+      "a cipher suite by IANA's name or by number, such as \"0xc02f\"";
+  static Json put(const CipherSuite& value);
+  static bool get(const Json& json, CipherSuite& value);
+};
+
+template <>
+struct JsonForm<HostName> {
+  static constexpr std::string_view expects = "a host name of 1 to 255 printable characters";
+  static Json put(const HostName& value);
+  static bool get(const Json& json, HostName& value);
+};
+
+}  // namespace wire
 
 }  // namespace stek

@@ -72,8 +72,9 @@ std::optional<Failure> refuse_file(const struct stat& info, const std::filesyste
         .error = Error::exposed,
         .message = fmt::format("ring {} has mode {:04o}: others can read or change its keys",
                                path.string(), info.st_mode & 07777U),
-        .hint =
-            fmt::format("'chmod 600 {}', and rotate if anyone may have read it", path.string())};
+        .hint = fmt::format(
+            "'chmod 600 {}'; if anyone may have read it, move it away, then 'stek keys init'",
+            path.string())};
   }
   if (info.st_size > largest_ring) {
     return Failure{.error = Error::damaged,

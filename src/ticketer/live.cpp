@@ -84,7 +84,9 @@ std::optional<Failure> Live::refusal(const KeyRing& ring, const Fingerprint& fin
                                ring.schedule.profile == Profile::aes256gcm
                                    ? ": its CPU has no AES and carry-less multiplication"
                                    : ""),
-        .hint = "make a ring for every CPU with 'stek keys init --profile xchacha20poly1305'"};
+        .hint =
+            "for a ring that every CPU runs, move this one away, then 'stek keys init --profile "
+            "xchacha20poly1305'"};
   }
   if (!fingerprint_) return std::nullopt;
   const RingFacts& held = snapshot_->facts();

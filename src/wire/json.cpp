@@ -32,10 +32,9 @@ std::expected<Json, Failure> parse_json(std::string_view text, std::string_view 
 
 std::optional<Failure> refuse_leftovers(const Json& json, std::string_view place) {
   if (json.empty()) return std::nullopt;
-  return detail::misplaced(place.empty() ? "/" : place,
-                           json.size() == 1
-                               ? "has a field of unknown name"
-                               : fmt::format("has {} fields of unknown name", json.size()));
+  return misplaced(place.empty() ? "/" : place,
+                   json.size() == 1 ? "has a field of unknown name"
+                                    : fmt::format("has {} fields of unknown name", json.size()));
 }
 
 }  // namespace stek::wire

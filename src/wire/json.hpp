@@ -106,8 +106,7 @@ struct JsonForm<std::array<std::byte, N>> {
   }
 };
 
-namespace detail {
-
+/// `Error::malformed` at a place, a JSON pointer such as "session: /cipher_suite".
 inline Failure misplaced(std::string_view place, std::string_view problem) {
   return {.error = Error::malformed,
           .message = std::string(place) + ": " + std::string(problem),
@@ -139,6 +138,8 @@ struct ObjectReader {
     return place + "/" + std::string(name);
   }
 };
+
+namespace detail {
 
 template <auto member, class T>
 void to_json(Json& json, const Field<member>& field, const T& record) {
@@ -196,9 +197,9 @@ template <class T, class... Descriptions>
 std::optional<Failure> from_json(Json& json, std::string_view place, T& record,
                                  const Descriptions&... descriptions) {
   if (!json.is_object()) {
-    return detail::misplaced(place.empty() ? "/" : place, "expected an object");
+    return misplaced(place.empty() ? "/" : place, "expected an object");
   }
-  detail::ObjectReader in{.object = json, .place = std::string(place), .failure = std::nullopt};
+  ObjectReader in{.object = json, .place = std::string(place), .failure = std::nullopt};
   (std::apply([&](const auto&... part) { (detail::from_json(in, part, record), ...); },
               descriptions.parts),
    ...);

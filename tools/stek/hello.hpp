@@ -5,14 +5,7 @@
 
 #include "complaint.hpp"
 
-namespace stek {
-
-/// A hello as a JSON object with the fields of `ClientHello`; `legacy_version` and `cipher_suites`
-/// must be there, `compression_methods` is [0] unless given. Versions and suites by name or number,
-/// bytes in hex.
-std::expected<ClientHello, Failure> hello_from_json(std::string_view text);
-
-namespace tool {
+namespace stek::tool {
 
 /// From a file ("-": standard input) that holds JSON when it begins with '{', else the bytes of one
 /// ClientHello handshake message.
@@ -22,5 +15,4 @@ std::expected<ClientHello, Complaint> read_hello(const std::string& name);
 /// server name only as a hash, the hello has none.
 ClientHello hello_offering(const Session& session);
 
-}  // namespace tool
-}  // namespace stek
+}  // namespace stek::tool

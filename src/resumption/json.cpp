@@ -1,0 +1,103 @@
+#include "resumption/json.hpp"
+
+#include "session/json.hpp"
+
+namespace stek {
+namespace wire {
+namespace {
+
+template <class T>
+bool get_list(const Json& json, std::vector<T>& list) {
+  if (!json.is_array()) return false;
+  list.clear();
+  for (const Json& element : json) {
+    if (!JsonForm<T>::get(element, list.emplace_back())) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+template <>
+struct JsonForm<std::vector<ProtocolVersion>> {
+  static constexpr std::string_view expects = "a list of versions, such as [\"TLS 1.2\"]";
+  static bool get(const Json& json, std::vector<ProtocolVersion>& list) {
+    return get_list(json, list);
+  }
+};
+
+template <>
+struct JsonForm<std::vector<CipherSuite>> {
+  static constexpr std::string_view expects =
+      "a list of cipher suites by IANA's name or by number, such as [\"0xc02f\"]";
+  static bool get(const Json& json, std::vector<CipherSuite>& list) { return get_list(json, list); }
+};
+
+template <>
+struct JsonForm<std::vector<std::uint8_t>> {
+  static constexpr std::string_view expects = "a list of numbers, 0 to 255";
+  static bool get(const Json& json, std::vector<std::uint8_t>& list) {
+    return get_list(json, list);
+  }
+};
+
+template <>
+struct JsonForm<std::vector<std::byte>> {
+  static constexpr std::string_view expects = "bytes in hex";
+  static bool get(const Json& json, std::vector<std::byte>& bytes) {
+    if (!json.is_string()) return false;
+    const std::string_view hex = json.get_ref<const SecretText&>();
+    bytes.resize(hex.size() / 2);
+    return from_hex(bytes, hex);
+  }
+};
+
+template <class T>
+struct JsonForm<std::optional<T>> {
+  static constexpr std::string_view expects = JsonForm<T>::expects;
+  static bool get(const Json& json, std::optional<T>& value) {
+    return JsonForm<T>::get(json, value.emplace());
+  }
+};
+
+}  // namespace wire
+
+namespace {
+
+std::optional<Failure> take_fields(wire::Json& json, ClientHello& hello) {
+  if (!json.is_object()) return wire::misplaced("hello: /", "expected an object");
+  using enum wire::Presence;
+  wire::ObjectReader in{.object = json, .place = "hello: ", .failure = std::nullopt};
+  in.take("transport", hello.transport, optional);
+  in.take("legacy_version", hello.legacy_version, required);
+  in.take("supported_versions", hello.supported_versions, optional);
+  in.take("cipher_suites", hello.cipher_suites, required);
+  in.take("compression_methods", hello.compression_methods, optional);
+  in.take("server_name", hello.server_name, optional);
+  in.take("extended_master_secret", hello.extended_master_secret, optional);
+  in.take("encrypt_then_mac", hello.encrypt_then_mac, optional);
+  in.take("max_fragment_length", hello.max_fragment_length, optional);
+  in.take("session_ticket", hello.session_ticket, optional);
+  in.take("session_id", hello.session_id, optional);
+  in.take("psk_key_exchange_modes", hello.psk_key_exchange_modes, optional);
+  in.take("pre_shared_key", hello.pre_shared_key, optional);
+  in.take("key_share", hello.key_share, optional);
+  in.take("fallback", hello.fallback, optional);
+  return in.failure ? in.failure : wire::refuse_leftovers(json, "hello: /");
+}
+
+}  // namespace
+
+std::expected<ClientHello, Failure> hello_from_json(std::string_view text) {
+  auto json = wire::parse_json(text, "hello");
+  if (!json) return std::unexpected(std::move(json.error()));
+  ClientHello hello;
+  hello.compression_methods = {0};
+  if (auto failure = take_fields(*json, hello)) {
+    failure->hint = "'stek ticket resume --help' has the fields of a hello";
+    return std::unexpected(*std::move(failure));
+  }
+  return hello;
+}
+
+}  // namespace stek
