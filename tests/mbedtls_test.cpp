@@ -1046,7 +1046,7 @@ TEST_CASE("a connection is attached once, to a TLS server that is set up") {
   };
   mbedtls_ssl_context bare;
   mbedtls_ssl_init(&bare);
-  CHECK(error_of(bare) == stek::Error::not_found);
+  CHECK(error_of(bare) == stek::Error::unsuitable);
 
   Connection connection(server.config, server.ticketer);
   CHECK(error_of(connection.ssl) == stek::Error::already_there);

@@ -41,11 +41,17 @@ using test::noon;
 constexpr int rounds = 1'000;
 
 struct Server {
-  explicit Server(Profile profile, bool hedge = false)
+  explicit Server(Profile profile, bool hedge = false,
+                  Session its_session = test::typical_session())
       : ticketer(Ticketer::standalone({.profile = profile}, {.hedge = hedge}, noon).value()),
         tickets(ticketer.in("public", {}, noon).value()),
-        session(test::typical_session()) {
+        session(std::move(its_session)) {
     hello.legacy_version = ProtocolVersion::tls1_2;
+    if (is_tls13(session.version)) {
+      hello.supported_versions = {ProtocolVersion::tls1_3};
+      hello.psk_key_exchange_modes = {{1}};
+      hello.pre_shared_key = hello.key_share = true;
+    }
     hello.cipher_suites = {session.cipher_suite};
     hello.compression_methods = {0};
     hello.server_name = std::get<HostName>(session.server_name);
@@ -66,13 +72,16 @@ struct Server {
 
 TEST_CASE("issuing and resuming allocate nothing") {
   for (const Profile profile : test::profiles) {
-    const Server server(profile);
-    REQUIRE(server.serve());
-    const std::size_t before = allocations;
-    bool served = true;
-    for (int i = 0; i < rounds; ++i) served = server.serve() && served;
-    CHECK_EQ(allocations - before, 0);
-    CHECK(served);
+    for (const bool tls13 : {false, true}) {
+      const Server server(profile, false,
+                          tls13 ? test::typical_tls13_session() : test::typical_session());
+      REQUIRE(server.serve());
+      const std::size_t before = allocations;
+      bool served = true;
+      for (int i = 0; i < rounds; ++i) served = server.serve() && served;
+      CHECK_EQ(allocations - before, 0);
+      CHECK(served);
+    }
   }
 }
 

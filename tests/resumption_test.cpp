@@ -269,9 +269,22 @@ TEST_CASE(
   CHECK_EQ(c.reason(), Reason::resumes);
   c.hello.key_share = false;
   CHECK_EQ(c.reason(), Reason::psk_mode_unsuitable);
+  c.hello.key_share = true;
   c.hello.psk_key_exchange_modes.reset();
   CHECK_EQ(c.verdict().outcome, Outcome::abort);
   CHECK_EQ(c.verdict().alert, Alert::missing_extension);
+}
+
+TEST_CASE("8446 4.2: without pre_shared_key in the hello there is nothing to select") {
+  Tls13Case c;
+  c.hello.pre_shared_key = false;
+  CHECK_EQ(c.reason(), Reason::no_ticket);
+}
+
+TEST_CASE("a policy without a cap has no end") {
+  Case c;
+  c.policy.cap = c.policy.lifetime = c.policy.skew = Seconds::max();
+  CHECK_EQ(c.reason(), Reason::resumes);
 }
 
 TEST_CASE("8446 4.1.2: a TLS 1.3 hello with compression aborts with illegal_parameter") {
@@ -370,6 +383,16 @@ TEST_CASE("a ClientHello with every byte altered in turn never does harm") {
     message[at] = before;
   }
   CHECK(parsed > 0);
+}
+
+TEST_CASE("supported_versions of an odd length is malformed") {
+  auto message = hello_message();
+  const auto list = std::ranges::search(
+      message, std::array{std::byte{43}, std::byte{0}, std::byte{5}, std::byte{4}});
+  REQUIRE(!list.empty());
+  list[2] = std::byte{4};
+  list[3] = std::byte{3};
+  CHECK_FALSE(parse_client_hello(message));
 }
 
 TEST_CASE("8446 4.2: an extension that stands twice is malformed") {

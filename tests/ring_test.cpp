@@ -4,6 +4,7 @@
 
 #include "base/hash.hpp"
 #include "keys/document.hpp"
+#include "keys/fingerprint.hpp"
 #include "keys/names.hpp"
 #include "random_sessions.hpp"
 
@@ -147,6 +148,27 @@ TEST_CASE("promoting in the second in which a key began hands over in the next")
   CHECK_EQ(active_key(ring, noon + Seconds(1)), &ring.keys[1]);
 }
 
+TEST_CASE("promoting leaves no gap, even with no lead") {
+  const auto fresh = counted_secrets();
+  const Schedule schedule{.lead = Seconds(0)};
+  const KeyRing ring = promote(new_ring(schedule, noon, fresh).value(), noon, fresh).value();
+  for (const int after : {0, 1, 60}) CHECK(active_key(ring, noon + Seconds(after)));
+}
+
+TEST_CASE("a change is one generation, whatever it does") {
+  const auto fresh = counted_secrets();
+  const KeyRing first = new_ring({}, noon, fresh).value();
+  CHECK_EQ(promote(first.copy(), noon + hours(1), fresh)->generation, 2);
+  CHECK_EQ(advance(first.copy(), noon + hours(30), fresh)->generation, 2);
+}
+
+TEST_CASE("a clock before 1970 or past what a document holds makes no ring") {
+  CHECK_EQ(new_ring({}, Instant(Seconds(-5)), counted_secrets()).error().error,
+           Error::clock_behind);
+  CHECK_EQ(new_ring({}, Instant(Seconds(1LL << 41)), counted_secrets()).error().error,
+           Error::invalid_ring);
+}
+
 TEST_CASE("promoting again and again never lets a key live longer than it was to") {
   const auto fresh = counted_secrets();
   KeyRing ring = new_ring({.ahead = 3}, noon, fresh).value();
@@ -198,6 +220,7 @@ TEST_CASE("impossible schedules are refused with the rule they break") {
            "lead: 43200 s is not shorter than sealing, 43200 s");
   CHECK(flaw_of(Schedule{.lifetime = Seconds(0)}));
   CHECK(flaw_of(Schedule{.skew = Seconds(-1)}));
+  CHECK(flaw_of(Schedule{.skew = Seconds::max()}));
   CHECK(flaw_of(Schedule{.ahead = 0}));
   CHECK(flaw_of(Schedule{.ahead = 65}));
 }

@@ -183,6 +183,7 @@ TEST_CASE("an opaque label has 1 to 32 bytes, opaque data up to 16347") {
   CHECK(fits(32, 16347));
   CHECK_FALSE(fits(33, 10));
   CHECK_FALSE(fits(1, 16348));
+  CHECK_EQ(state::size_of(state::Opaque{}, 128).error(), Error::unsuitable);
 }
 
 TEST_CASE("host names are held in lower case and without a trailing dot") {
@@ -270,6 +271,7 @@ TEST_CASE("the suite table knows IANA's suites, and none of the signalling value
   CHECK_FALSE(traits_of(CipherSuite{0xc02b}).cbc);
   CHECK_EQ(traits_of(CipherSuite{0x1302}).hash_size, 48);
   CHECK(traits_of(CipherSuite{0x1301}).tls13);
+  CHECK(traits_of(CipherSuite{0xc103}).tls13);
 }
 
 }  // namespace

@@ -4,12 +4,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <fstream>
 #include <thread>
 
 #include <doctest/doctest.h>
 
 #include "keys/document.hpp"
+#include "keys/fingerprint.hpp"
 #include "random_sessions.hpp"
 
 namespace stek {
@@ -79,9 +81,9 @@ TEST_CASE("an update that changes nothing writes nothing") {
   const Folder folder;
   FileStore store(folder / "ring.json");
   REQUIRE(store.create(new_ring({}, noon).value()));
-  REQUIRE(store.read());
+  const std::uint64_t mark = store.mark();
   REQUIRE(store.update([](KeyRing ring) { return advance(std::move(ring), noon); }));
-  CHECK_FALSE(store.changed());
+  CHECK_EQ(store.mark(), mark);
 }
 
 TEST_CASE("an update that fails leaves the ring as it was") {
@@ -149,17 +151,17 @@ TEST_CASE("what a killed writer left aside does not stand in the way") {
   CHECK_EQ(folder.files(), 2);
 }
 
-TEST_CASE("a change by another store is noticed, once") {
+TEST_CASE("a ring's mark changes with the ring, and only then") {
   const Folder folder;
   FileStore mine(folder / "ring.json");
   FileStore theirs(folder / "ring.json");
   REQUIRE(mine.create(new_ring({}, noon).value()));
+  const std::uint64_t mark = mine.mark();
   REQUIRE(mine.read());
-  CHECK_FALSE(mine.changed());
+  CHECK_EQ(mine.mark(), mark);
   REQUIRE(theirs.update(announce));
-  CHECK(mine.changed());
-  REQUIRE(mine.read());
-  CHECK_FALSE(mine.changed());
+  CHECK_NE(mine.mark(), mark);
+  CHECK_EQ(FileStore(folder / "absent").mark(), 0);
 }
 
 std::expected<KeyRing, Failure> promote_at_its_time(KeyRing ring) {
@@ -216,17 +218,95 @@ TEST_CASE("readers beside a writer see whole rings only") {
   stop = true;
 }
 
+TEST_CASE("a link to a ring is followed, by readers, by writers and by their lock") {
+  const Folder folder;
+  FileStore store(folder / "ring.json");
+  REQUIRE(store.create(new_ring({}, noon).value()));
+  std::filesystem::create_symlink("ring.json", folder / "link.json");
+  FileStore link(folder / "link.json");
+  REQUIRE(link.update(announce));
+  CHECK_EQ(store.read()->generation, 2);
+  CHECK(std::filesystem::is_symlink(folder / "link.json"));
+  CHECK_EQ(folder.files(), 3);
+}
+
+TEST_CASE("creating does not write through a link that leads nowhere") {
+  const Folder folder;
+  std::filesystem::create_symlink("nowhere", folder / "link.json");
+  FileStore store(folder / "link.json");
+  CHECK_EQ(store.create(new_ring({}, noon).value()).error().error, Error::already_there);
+}
+
+TEST_CASE("a ring that contradicts itself is never written") {
+  const Folder folder;
+  FileStore store(folder / "ring.json");
+  REQUIRE(store.create(new_ring({}, noon).value()));
+  const auto doubled = store.update([](KeyRing ring) -> std::expected<KeyRing, Failure> {
+    ring.keys.push_back(ring.keys[0].copy());
+    ++ring.generation;
+    return ring;
+  });
+  CHECK_EQ(doubled.error().error, Error::invalid_ring);
+  CHECK_EQ(store.read()->generation, 1);
+  KeyRing broken = store.read().value();
+  broken.keys[0].name[0] ^= std::byte{1};
+  CHECK_FALSE(FileStore(folder / "other.json").create(broken));
+}
+
+TEST_CASE("a ring whose group cannot be kept is not replaced") {
+  if (geteuid() != 0) return;  // only root can set the stage
+  const Folder folder;
+  const std::string path = folder / "ring.json";
+  FileStore store(path);
+  REQUIRE(store.create(new_ring({}, noon).value()));
+  constexpr uid_t nobody = 65534;
+  constexpr gid_t www = 33;
+  for (const std::string& name :
+       {path, path + ".lock", std::filesystem::path(path).parent_path().string()}) {
+    REQUIRE_EQ(chown(name.c_str(), nobody, name == path ? www : nobody), 0);
+  }
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool dropped = setgid(nobody) == 0 && setuid(nobody) == 0;
+    const auto written = FileStore(path).update(announce);
+    _exit(dropped && !written && written.error().error == Error::unreachable ? 0 : 1);
+  }
+  int status = 1;
+  REQUIRE_EQ(waitpid(child, &status, 0), child);
+  CHECK_EQ(status, 0);
+  struct stat info{};
+  REQUIRE_EQ(stat(path.c_str(), &info), 0);
+  CHECK_EQ(info.st_gid, www);
+  CHECK_EQ(store.read()->generation, 1);
+}
+
+TEST_CASE("a child forked in the middle of an update does not keep the lock") {
+  const Folder folder;
+  FileStore store(folder / "ring.json");
+  REQUIRE(store.create(new_ring({}, noon).value()));
+  pid_t child = -1;
+  REQUIRE(store.update([&](KeyRing ring) {
+    child = fork();
+    if (child == 0) {
+      pause();
+      _exit(0);
+    }
+    return announce(std::move(ring));
+  }));
+  CHECK(store.update(announce));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+}
+
 TEST_CASE("a ring in memory lives as long as its store") {
   MemoryStore store;
   CHECK_EQ(store.read().error().error, Error::not_found);
   CHECK_EQ(store.update(announce).error().error, Error::not_found);
   REQUIRE(store.create(new_ring({}, noon).value()));
   CHECK_EQ(store.create(new_ring({}, noon).value()).error().error, Error::already_there);
-  CHECK(store.changed());
-  REQUIRE(store.read());
-  CHECK_FALSE(store.changed());
+  const std::uint64_t mark = store.mark();
   REQUIRE(store.update(announce));
-  CHECK(store.changed());
+  CHECK_NE(store.mark(), mark);
   CHECK_EQ(store.read()->generation, 2);
 }
 

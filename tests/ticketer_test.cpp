@@ -225,11 +225,69 @@ TEST_CASE("a session of another context is a full handshake") {
   Fixture fixture;
   auto ticketer = fixture.open();
   const Session session = test::typical_session();
-  const auto one = ticketer.in("public", {std::byte{1}}, noon).value();
-  const auto two = ticketer.in("public", {std::byte{2}}, noon).value();
+  const auto one = ticketer.in("public", Context{std::byte{1}}, noon).value();
+  const auto two = ticketer.in("public", Context{std::byte{2}}, noon).value();
   const auto ticket = issued(one, session, noon);
   CHECK_EQ(one.resume(ticket, hello_for(session), noon).verdict.outcome, Outcome::resume);
   CHECK_EQ(two.resume(ticket, hello_for(session), noon).verdict.reason, Reason::context_differs);
+}
+
+TEST_CASE("the context of the policy holds for every view that names none") {
+  Fixture fixture;
+  auto ticketer = fixture.open({.policy = {.context = {std::byte{1}}}});
+  const Session session = test::typical_session();
+  const auto ticket = issued(ticketer.in("public", {}, noon).value(), session, noon);
+  const auto named = ticketer.in("public", Context{std::byte{1}}, noon).value();
+  CHECK_EQ(named.resume(ticket, hello_for(session), noon).verdict.outcome, Outcome::resume);
+  const auto none = ticketer.in("public", Context{}, noon).value();
+  CHECK_EQ(none.resume(ticket, hello_for(session), noon).verdict.reason, Reason::context_differs);
+}
+
+TEST_CASE("a rotation by this process is noticed too, and by two ticketers over one store") {
+  Fixture fixture;
+  auto one = fixture.open();
+  auto two = fixture.open();
+  const Instant due = noon + hours(11);
+  fixture.rotate(due);
+  for (Ticketer* ticketer : {&one, &two}) {
+    (void)issued(ticketer->in("", {}, noon).value(), test::typical_session(), due);
+    CHECK_EQ(ticketer->health(due).generation, 2);
+  }
+}
+
+TEST_CASE("a store that throws leaves the ticketer as it was") {
+  class Failing final : public RingStore {
+   public:
+    explicit Failing(RingStore& below) : below_(below) {}
+    std::expected<KeyRing, Failure> read() override {
+      if (fails) throw std::bad_alloc();
+      return below_.read();
+    }
+    std::expected<void, Failure> create(const KeyRing& ring) override {
+      return below_.create(ring);
+    }
+    std::expected<KeyRing, Failure> update(const RingChange& change) override {
+      return below_.update(change);
+    }
+    [[nodiscard]] std::uint64_t mark() const noexcept override { return 0; }
+    [[nodiscard]] bool local() const noexcept override { return true; }
+    bool fails = false;
+
+   private:
+    RingStore& below_;
+  };
+  Fixture fixture;
+  Failing store(fixture.store);
+  auto ticketer = Ticketer::open(store, {}, noon).value();
+  const auto tickets = ticketer.in("public", {}, noon).value();
+  store.fails = true;
+  CHECK_THROWS_AS((void)ticketer.in("other", {}, noon), std::bad_alloc);
+  // A look on the way to a ticket swallows it.
+  const auto ticket = issued(tickets, test::typical_session(), noon + Seconds(100));
+  CHECK(tickets.open(ticket, noon + Seconds(200)));
+  store.fails = false;
+  const auto other = ticketer.in("other", {}, noon).value();
+  CHECK(other.open(issued(other, test::typical_session(), noon), noon));
 }
 
 TEST_CASE("what has no extended master secret gets no ticket, unless the policy allows it") {

@@ -40,8 +40,9 @@ enum class Error : std::uint8_t {
   rolled_back,       ///< an older generation than the one held, or other bytes under the same one
   no_memory,         ///< no memory for keys
 
-  // Text input.
-  malformed,  ///< does not parse; the message says where
+  // Configuration and text input.
+  unsuitable,  ///< not something that this call works on; the message says why
+  malformed,   ///< does not parse; the message says where
 };
 
 enum class Reason : std::uint8_t {

@@ -85,7 +85,7 @@ struct Verdict {
 std::optional<Verdict> decide_hello(const ClientHello& hello, const Policy& policy) noexcept;
 
 /// Decides. Pure; reads no clock. Rules are applied in the order in which a server meets them, each
-/// quoted from its RFC in the source.
+/// with its RFC in the source.
 Verdict decide(const Session& session, const ClientHello& hello, const Policy& policy,
                Instant now) noexcept;
 

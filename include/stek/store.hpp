@@ -24,39 +24,38 @@ class RingStore {
   virtual std::expected<void, Failure> create(const KeyRing& ring) = 0;
 
   /// Reads, changes and writes back as one act: of two concurrent updates each sees the other's
-  /// result or is seen by it. Returns the ring that is now in place.
+  /// result or is seen by it. Returns the ring that is now in place. A change that contradicts
+  /// itself (`flaw_of`) is refused.
   virtual std::expected<KeyRing, Failure> update(const RingChange& change) = 0;
 
-  /// A cheap guess whether `read` would give another ring than last time; true when in doubt.
-  virtual bool changed() = 0;
+  /// A cheap mark of what is there now: while it is the same, `read` gives the same ring. 0 when it
+  /// cannot be told.
+  [[nodiscard]] virtual std::uint64_t mark() const noexcept = 0;
 
   /// True when reading is cheap enough for a caller on its way to a ticket (a local file).
   [[nodiscard]] virtual bool local() const noexcept = 0;
 };
 
-/// A ring in a file, mode 0600, or 0640 for a group of its own; refused when others can read it.
+/// A ring in a file, mode 0600, or 0640 for a group of its own; refused when others can read it. A
+/// link is followed.
 ///
 /// A write takes a lock beside the file (PATH.lock), writes a temporary file, syncs it, reads it
 /// back, renames it over the old one and syncs the folder: after a crash at any point the file is
 /// the old ring or the new one, whole. FORMAT.md has the format.
 class FileStore final : public RingStore {
  public:
-  explicit FileStore(std::filesystem::path path);
-  ~FileStore() override;
-  FileStore(FileStore&&) noexcept;
-  FileStore& operator=(FileStore&&) noexcept;
+  explicit FileStore(std::filesystem::path path) : path_(std::move(path)) {}
 
   std::expected<KeyRing, Failure> read() override;
   std::expected<void, Failure> create(const KeyRing& ring) override;
   std::expected<KeyRing, Failure> update(const RingChange& change) override;
-  bool changed() override;
+  [[nodiscard]] std::uint64_t mark() const noexcept override;
   [[nodiscard]] bool local() const noexcept override { return true; }
 
-  [[nodiscard]] const std::filesystem::path& path() const noexcept;
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::filesystem::path path_;
 };
 
 /// A ring that lives and ends with the process.
@@ -70,7 +69,7 @@ class MemoryStore final : public RingStore {
   std::expected<KeyRing, Failure> read() override;
   std::expected<void, Failure> create(const KeyRing& ring) override;
   std::expected<KeyRing, Failure> update(const RingChange& change) override;
-  bool changed() override;
+  [[nodiscard]] std::uint64_t mark() const noexcept override;
   [[nodiscard]] bool local() const noexcept override { return true; }
 
  private:

@@ -11,9 +11,11 @@
 //   stek::Resumption r = shop.resume(ticket, hello);
 //   switch (r.verdict.outcome) { ... }
 //
-// Threads: every const function may be called from any thread at any time; issue and resume take no
-// lock and write no cache line that another thread reads. There is no hidden thread: call `refresh`
-// about once a minute from any thread. A Ticketer works on in forked children, each on its own.
+// Threads: every const function may be called from any thread at any time, but for destructors of
+// thread-local objects; issue and resume wait for no lock and write no cache line that another
+// thread reads. There is no hidden thread: call `refresh` about once a minute from any thread. A
+// Ticketer works on in forked children, each on its own; a child that was forked while another
+// thread was inside `refresh` or `in` issues and resumes, but must not call these.
 #pragma once
 
 #include <memory>
@@ -87,8 +89,8 @@ class Tickets {
   [[nodiscard]] std::expected<Ticket, Error> seal_opaque(std::string_view label, Bytes data,
                                                          Room room,
                                                          Instant now = system_now()) const noexcept;
-  /// Opens into `room`, of at least `ticket.size()` bytes, and returns the part of it that holds
-  /// the data.
+  /// Opens into `room`, of at least `ticket.size()` bytes and apart from it, and returns the part
+  /// of it that holds the data.
   [[nodiscard]] std::expected<Room, Reason> open_opaque(std::string_view label, Bytes ticket,
                                                         Room room,
                                                         Instant now = system_now()) const noexcept;
@@ -116,10 +118,10 @@ class Ticketer {
                                                      TicketerOptions options = {},
                                                      Instant now = system_now());
 
-  /// The view of trust domain `domain` (0 to 255 bytes, compared as bytes) and `context`. Reads the
-  /// store when the domain is new, so call it while setting up, not per connection. Domains are
-  /// few, contexts may be many.
-  std::expected<Tickets, Failure> in(std::string_view domain, Context context = {},
+  /// The view of trust domain `domain` (0 to 255 bytes, compared as bytes) and `context`, by
+  /// default that of the policy. Reads the store when the domain is new, so call it while setting
+  /// up, not per connection. Domains are few, contexts may be many.
+  std::expected<Tickets, Failure> in(std::string_view domain, std::optional<Context> context = {},
                                      Instant now = system_now());
 
   /// Looks at the store, takes over a new ring, and erases what has expired: when it returns, no

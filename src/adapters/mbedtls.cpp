@@ -277,7 +277,7 @@ std::optional<Failure> flaw_of(const mbedtls_ssl_context& ssl, const void* our_c
     return Failure{.error = error, .message = message, .hint = hint};
   };
   if (ssl.conf == nullptr) {
-    return flaw(Error::not_found, "the connection has no configuration",
+    return flaw(Error::unsuitable, "the connection has no configuration",
                 "call mbedtls_ssl_setup() first");
   }
   const mbedtls_ssl_config& config = *ssl.conf;
@@ -287,10 +287,10 @@ std::optional<Failure> flaw_of(const mbedtls_ssl_context& ssl, const void* our_c
   }
   if (config.endpoint != MBEDTLS_SSL_IS_SERVER ||
       config.transport != MBEDTLS_SSL_TRANSPORT_STREAM) {
-    return flaw(Error::malformed, "the configuration is not that of a TLS server", "");
+    return flaw(Error::unsuitable, "the configuration is not that of a TLS server", "");
   }
   if (config.f_rng == nullptr) {
-    return flaw(Error::malformed, "the configuration has no random generator",
+    return flaw(Error::unsuitable, "the configuration has no random generator",
                 "call mbedtls_ssl_conf_rng() first");
   }
   return std::nullopt;

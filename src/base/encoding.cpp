@@ -6,9 +6,13 @@
 
 namespace stek {
 
+void to_hex(std::span<char> text, Bytes bytes) noexcept {
+  sodium_bin2hex(text.data(), text.size(), u8(bytes), bytes.size());
+}
+
 std::string to_hex(Bytes bytes) {
   std::string text((bytes.size() * 2) + 1, '\0');
-  sodium_bin2hex(text.data(), text.size(), u8(bytes), bytes.size());
+  to_hex(text, bytes);
   text.pop_back();
   return text;
 }

@@ -11,6 +11,8 @@
 namespace stek {
 
 std::string to_hex(Bytes bytes);
+/// Into `text`, of twice as many characters and a zero: for secrets, which no std::string may hold.
+void to_hex(std::span<char> text, Bytes bytes) noexcept;
 /// Nothing unless `text` is exactly `room.size()` bytes in hex.
 bool from_hex(Room room, std::string_view text) noexcept;
 

@@ -51,10 +51,74 @@ Instant sealing_ends(const KeyRing& ring) noexcept {
   return ring.keys.empty() ? Instant{} : ring.keys.back().retires_at;
 }
 
+std::optional<Failure> refusal(const KeyRing& ring, Instant now) {
+  if (auto flaw = flaw_of(ring)) return flaw;
+  if (now < Instant{}) {
+    return Failure{.error = Error::clock_behind,
+                   .message = "the clock is before 1970",
+                   .hint = "set the clock of this machine"};
+  }
+  if (ring.written_at - now <= ring.schedule.skew) return std::nullopt;
+  return Failure{.error = Error::clock_behind,
+                 .message = fmt::format("the clock is {} s before the ring was written",
+                                        (ring.written_at - now).count()),
+                 .hint =
+                     "set this machine's clock; if the one that wrote the ring ran ahead, move the "
+                     "ring away, then "
+                     "'stek keys init'"};
+}
+
+bool drop_expired(KeyRing& ring, Instant now) {
+  return std::erase_if(ring.keys, [&](const Key& key) { return now >= key.expires_at; }) != 0;
+}
+
+/// Announces keys until sealing is covered beyond `until`. True when it took any.
+std::expected<bool, Failure> cover(KeyRing& ring, Instant until, Instant now,
+                                   const FreshSecret& fresh) {
+  bool announced = false;
+  while (sealing_ends(ring) <= until) {
+    auto key = fresh_key(ring.schedule, now, std::max(sealing_ends(ring), now), fresh);
+    if (!key) return std::unexpected(std::move(key.error()));
+    ring.keys.push_back(*std::move(key));
+    announced = true;
+  }
+  return announced;
+}
+
+std::expected<KeyRing, Failure> next_generation(KeyRing ring, Instant now) {
+  ++ring.generation;
+  ring.written_at = std::max(now, ring.written_at);
+  if (auto flaw = flaw_of(ring)) return std::unexpected(*std::move(flaw));
+  return ring;
+}
+
 /// A key seals for a second at least: one that has only just begun ends in the next.
 Instant earliest_end(const KeyRing& ring, Instant now) noexcept {
   const Key* active = active_key(ring, now);
   return active == nullptr ? now : std::max(now, active->activates_at + Seconds(1));
+}
+
+/// Ends the active key's turn and begins the next one's, which may not be announced yet; returns
+/// when. What moves, moves earlier.
+Instant hand_over(KeyRing& ring, Instant now) noexcept {
+  const auto next = std::ranges::find_if(
+      ring.keys, [&](const Key& key) { return phase_of(key, now) == Phase::announced; });
+  Instant turn = earliest_end(ring, now);
+  // Another machine, whose clock is ahead, may have announced it in our future.
+  if (next != ring.keys.end()) turn = std::max(turn, next->announced_at);
+  const Seconds early =
+      next == ring.keys.end() ? Seconds(0) : std::max(next->activates_at - turn, Seconds(0));
+  for (auto key = ring.keys.begin(); key != next; ++key) {
+    const Seconds cut = std::max(key->retires_at - turn, Seconds(0));
+    key->retires_at -= cut;
+    key->expires_at -= cut;
+  }
+  for (auto key = next; key != ring.keys.end(); ++key) {
+    key->activates_at -= early;
+    key->retires_at -= early;
+    key->expires_at -= early;
+  }
+  return turn;
 }
 
 }  // namespace
@@ -71,55 +135,26 @@ std::expected<KeyRing, Failure> new_ring(const Schedule& schedule, Instant now,
 }
 
 std::expected<KeyRing, Failure> advance(KeyRing ring, Instant now, const FreshSecret& fresh) {
-  if (auto flaw = flaw_of(ring)) return std::unexpected(*std::move(flaw));
-  if (now + ring.schedule.skew < ring.written_at) {
-    return refused(Error::clock_behind,
-                   fmt::format("the clock is {} s before the ring was written",
-                               (ring.written_at - now).count()),
-                   "set the clock of this machine, or of the one that wrote the ring");
-  }
-  const auto dropped =
-      std::erase_if(ring.keys, [&](const Key& key) { return now >= key.expires_at; });
-  bool changed = dropped != 0;
-  while (sealing_ends(ring) <= horizon(ring.schedule, now)) {
-    auto key = fresh_key(ring.schedule, now, std::max(sealing_ends(ring), now), fresh);
-    if (!key) return std::unexpected(std::move(key.error()));
-    ring.keys.push_back(*std::move(key));
-    changed = true;
-  }
-  if (changed) {
-    ++ring.generation;
-    ring.written_at = std::max(now, ring.written_at);
-    if (auto flaw = flaw_of(ring)) return std::unexpected(*std::move(flaw));
-  }
-  return ring;
+  if (auto failure = refusal(ring, now)) return std::unexpected(*std::move(failure));
+  const bool dropped = drop_expired(ring, now);
+  const auto announced = cover(ring, horizon(ring.schedule, now), now, fresh);
+  if (!announced) return std::unexpected(announced.error());
+  if (!dropped && !*announced) return ring;
+  return next_generation(std::move(ring), now);
 }
 
 std::expected<KeyRing, Failure> promote(KeyRing ring, Instant now, const FreshSecret& fresh) {
-  auto ready = advance(std::move(ring), now, fresh);
-  if (!ready) return ready;
-  const auto next = std::ranges::find_if(
-      ready->keys, [&](const Key& key) { return phase_of(key, now) == Phase::announced; });
-  Instant turn = earliest_end(*ready, now);
-  // Another machine, whose clock is ahead, may have announced it in our future.
-  if (next != ready->keys.end()) turn = std::max(turn, next->announced_at);
-  // What moves, moves earlier.
-  const Seconds early =
-      next == ready->keys.end() ? Seconds(0) : std::max(next->activates_at - turn, Seconds(0));
-  for (auto key = next; key != ready->keys.end(); ++key) {
-    key->activates_at -= early;
-    key->retires_at -= early;
-    key->expires_at -= early;
+  if (auto failure = refusal(ring, now)) return std::unexpected(*std::move(failure));
+  drop_expired(ring, now);
+  const Instant due = horizon(ring.schedule, now);
+  if (auto announced = cover(ring, due, now, fresh); !announced) {
+    return std::unexpected(std::move(announced.error()));
   }
-  for (auto key = ready->keys.begin(); key != next; ++key) {
-    if (key->retires_at <= turn) continue;
-    key->retires_at = turn;
-    key->expires_at = turn + ready->schedule.accepting;
+  const Instant turn = hand_over(ring, now);
+  if (auto announced = cover(ring, std::max(due, turn), now, fresh); !announced) {
+    return std::unexpected(std::move(announced.error()));
   }
-  ++ready->generation;
-  ready->written_at = std::max(now, ready->written_at);
-  // Nothing was announced: the active key ends here, so a fresh one is due.
-  return advance(*std::move(ready), now, fresh);
+  return next_generation(std::move(ring), now);
 }
 
 Instant next_due(const KeyRing& ring) noexcept {

@@ -147,13 +147,6 @@ Document document_of(const KeyRing& ring) {
   return document;
 }
 
-std::array<std::byte, checksum_size> fingerprint_of(const KeyRing& ring) {
-  const Document document = document_of(ring);
-  std::array<std::byte, checksum_size> fingerprint{};
-  std::ranges::copy(Bytes(document).last<checksum_size>(), fingerprint.begin());
-  return fingerprint;
-}
-
 std::expected<KeyRing, Failure> ring_from(Bytes document) {
   auto parts = split(document);
   if (!parts) return std::unexpected(std::move(parts.error()));

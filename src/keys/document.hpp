@@ -19,9 +19,6 @@ Document document_of(const KeyRing& ring);
 /// says.
 std::expected<KeyRing, Failure> ring_from(Bytes document);
 
-/// The document's checksum: two rings with the same one are the same.
-std::array<std::byte, 32> fingerprint_of(const KeyRing& ring);
-
 /// What is public: `stek keys list --json` builds on it.
 wire::Json public_json(const KeyRing& ring);
 

@@ -53,7 +53,6 @@ const Key* active_key(const KeyRing& ring, Instant now) noexcept {
 std::optional<std::string> flaw_of(const Schedule& schedule) {
   constexpr Seconds week = std::chrono::hours(24 * 7);
   constexpr Seconds longest = std::chrono::hours(24 * 366);
-  const auto need = schedule.lifetime + schedule.skew;
   if (schedule.lifetime <= Seconds(0)) return "lifetime: must be at least one second";
   if (schedule.lifetime > week) {
     return fmt::format("lifetime: {} s is over the {} s that RFC 8446 section 4.6.1 allows",
@@ -62,17 +61,18 @@ std::optional<std::string> flaw_of(const Schedule& schedule) {
   if (schedule.lead < Seconds(0) || schedule.skew < Seconds(0)) {
     return "lead, skew: must not be negative";
   }
+  if (schedule.sealing > longest || schedule.accepting > longest || schedule.skew > longest) {
+    return "sealing, accepting, skew: over 366 days";
+  }
   if (schedule.sealing <= schedule.lead) {
     return fmt::format("lead: {} s is not shorter than sealing, {} s", schedule.lead.count(),
                        schedule.sealing.count());
   }
+  const auto need = schedule.lifetime + schedule.skew;
   if (schedule.accepting < need) {
     return fmt::format(
         "accepting: {} s is shorter than lifetime and skew, {} s: tickets would outlive their key",
         schedule.accepting.count(), need.count());
-  }
-  if (schedule.sealing > longest || schedule.accepting > longest) {
-    return "sealing, accepting: over a year";
   }
   if (schedule.ahead < 1 || schedule.ahead > 64) return "ahead: must be 1 to 64";
   return std::nullopt;
@@ -86,6 +86,9 @@ Failure invalid(Error error, std::string message) {
       .message = std::move(message),
       .hint = "stek did not write it so: restore the ring, or move it away, then 'stek keys init'"};
 }
+
+/// Where instants end in a document.
+constexpr Instant last_instant{Seconds(std::int64_t{1} << 40U)};
 
 std::optional<Failure> flaw_of(const Key& key, const Schedule& schedule) {
   const std::string who = "key " + to_hex(key.name);
@@ -102,7 +105,8 @@ std::optional<Failure> flaw_of(const Key& key, const Schedule& schedule) {
     return invalid(Error::invalid_ring, who + ": its profile is not that of the schedule");
   }
   if (!(key.announced_at <= key.activates_at && key.activates_at < key.retires_at &&
-        key.retires_at <= key.expires_at)) {
+        key.retires_at <= key.expires_at && key.announced_at >= Instant{} &&
+        key.expires_at < last_instant)) {
     return invalid(Error::invalid_ring, who + ": its instants are out of order");
   }
   return std::nullopt;
@@ -123,7 +127,7 @@ bool names_are_unique(const std::vector<Key>& keys) {
   return std::ranges::adjacent_find(names) == names.end();
 }
 
-/// No 16 bytes of one secret stand in another: keys that were cut from one piece.
+/// No half of one secret is a half of another: keys that were cut from one piece.
 bool secrets_share_no_half(const std::vector<Key>& keys) {
   std::vector<Bytes> halves;
   halves.reserve(keys.size() * 2);

@@ -72,10 +72,11 @@ bool read_extension(std::uint16_t type, Reader body, ClientHello& hello) {
     case session_ticket:
       hello.session_ticket = copied(body.rest());
       return true;
-    case supported_versions:
-      hello.supported_versions =
-          list_of<ProtocolVersion, std::uint16_t>(body.vector<std::uint8_t>(2, 254));
-      return body.done();
+    case supported_versions: {
+      const Bytes versions = body.vector<std::uint8_t>(2, 254);
+      hello.supported_versions = list_of<ProtocolVersion, std::uint16_t>(versions);
+      return body.done() && versions.size() % 2 == 0;
+    }
     case psk_key_exchange_modes:
       hello.psk_key_exchange_modes =
           list_of<std::uint8_t, std::uint8_t>(body.vector<std::uint8_t>(1, 255));

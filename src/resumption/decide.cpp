@@ -110,7 +110,7 @@ Objection fragment_length_is_defined(const ClientHello& hello) noexcept {
 Objection tls13_hello_is_legal(const ClientHello& hello) noexcept {
   // RFC 8446 section 4.1.2: "If a TLS 1.3 ClientHello is received with any other value in this
   // field, the server MUST abort the handshake with an "illegal_parameter" alert."
-  if (hello.compression_methods != std::vector<std::uint8_t>{0}) {
+  if (hello.compression_methods.size() != 1 || hello.compression_methods.front() != 0) {
     return abort_with(Alert::illegal_parameter, Reason::compression_not_offered);
   }
   // RFC 8446 section 4.2.9: "If clients offer "pre_shared_key" without a "psk_key_exchange_modes"
@@ -135,15 +135,15 @@ Seconds cap_of(const Session& session, const Policy& policy) noexcept {
 }
 
 Objection young_enough(const Session& session, const Policy& policy, Instant now) noexcept {
-  if (session.issued_at > now + policy.skew) return full_handshake(Reason::issued_in_future);
+  if (session.issued_at - now > policy.skew) return full_handshake(Reason::issued_in_future);
   // RFC 5077 section 5.6 leaves the lifetime to the server; its policy of today can only shorten
   // what was promised.
-  if (now >= session.issued_at + std::min(session.lifetime, policy.lifetime)) {
+  if (now - session.issued_at >= std::min(session.lifetime, policy.lifetime)) {
     return full_handshake(Reason::ticket_expired);
   }
   // RFC 9325 section 3.4 and RFC 8446 section 4.6.1: renewal must not keep a session alive for
   // ever.
-  if (now >= session.authenticated_at + cap_of(session, policy)) {
+  if (now - session.authenticated_at >= cap_of(session, policy)) {
     return full_handshake(Reason::authentication_too_old);
   }
   return fine;
@@ -254,6 +254,7 @@ Objection same_master_secret_kind(const Session& session, const ClientHello& hel
   // "If neither the original session nor the new ClientHello uses the extension, the server SHOULD
   // abort the handshake. If it continues with an abbreviated handshake in order to support legacy
   // insecure resumption [...]".
+  // A full handshake here: it protects as much, and does not shut out clients that know no better.
   if (!session.extended_master_secret && !policy.legacy_ems) {
     return full_handshake(Reason::extended_master_secret_absent);
   }
@@ -261,6 +262,7 @@ Objection same_master_secret_kind(const Session& session, const ClientHello& hel
 }
 
 Objection dhe_offered(const ClientHello& hello) noexcept {
+  if (!hello.pre_shared_key) return full_handshake(Reason::no_ticket);
   constexpr std::uint8_t psk_dhe_ke = 1;
   // RFC 8446 section 4.2.9: "Servers MUST NOT select a key exchange mode that is not listed by the
   // client." RFC 9325 section 3.4 prefers psk_dhe_ke; it is the only one here.
@@ -336,7 +338,7 @@ std::optional<Error> refusal_to_issue(const Session& session, const Policy& poli
     return Error::no_extended_master_secret;
   }
   const bool renewed = session.authenticated_at != Instant{};
-  if (renewed && now >= session.authenticated_at + cap_of(session, policy)) {
+  if (renewed && now - session.authenticated_at >= cap_of(session, policy)) {
     return Error::authentication_too_old;
   }
   return std::nullopt;

@@ -123,8 +123,10 @@ struct JsonForm<SessionSecret> {
   static constexpr std::string_view expects =
       "the master secret as 96 hex digits, or a PSK as 64 or 96";
   static Json put(const SessionSecret& value) {
-    const std::string hex = to_hex(value.expose());
-    return SecretText(hex);
+    SecretText hex((2 * value.size()) + 1, '\0');
+    to_hex(hex, value.expose());
+    hex.pop_back();
+    return hex;
   }
   static bool get(const Json& json, SessionSecret& value) {
     const std::string_view hex = text_in(json);

@@ -369,8 +369,8 @@ static_assert(std::ranges::is_sorted(registry, {}, &Row::value));
 
 constexpr SuiteTraits traits_of(std::string_view name) {
   SuiteTraits traits{.known = true};
-  // Suites of TLS 1.3 name no key exchange.
-  traits.tls13 = !name.contains("_WITH_");
+  // Suites of TLS 1.3 name no key exchange, but for those of RFC 9367.
+  traits.tls13 = !name.contains("_WITH_") || name.contains("_MGM_");
   traits.cbc = name.contains("_CBC");
   if (name.ends_with("_SHA384")) traits.hash_size = 48;
   return traits;

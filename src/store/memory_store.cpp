@@ -7,7 +7,6 @@ namespace stek {
 struct MemoryStore::State {
   std::mutex mutex;
   std::optional<KeyRing> ring;
-  std::uint64_t last_read = 0;
 };
 
 MemoryStore::MemoryStore() : state_(std::make_unique<State>()) {}
@@ -27,7 +26,6 @@ std::unexpected<Failure> nothing_there() {
 std::expected<KeyRing, Failure> MemoryStore::read() {
   const std::scoped_lock lock(state_->mutex);
   if (!state_->ring) return nothing_there();
-  state_->last_read = state_->ring->generation;
   return state_->ring->copy();
 }
 
@@ -52,9 +50,9 @@ std::expected<KeyRing, Failure> MemoryStore::update(const RingChange& change) {
   return changed;
 }
 
-bool MemoryStore::changed() {
+std::uint64_t MemoryStore::mark() const noexcept {
   const std::scoped_lock lock(state_->mutex);
-  return !state_->ring || state_->ring->generation != state_->last_read;
+  return state_->ring ? state_->ring->generation : 0;
 }
 
 }  // namespace stek

@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 #include <fmt/core.h>
 
@@ -52,13 +54,6 @@ Failure failed(std::string_view what, const std::filesystem::path& path, int num
 
 std::unexpected<Failure> fail(std::string_view what, const std::filesystem::path& path) {
   return std::unexpected(failed(what, path, errno));
-}
-
-FileStamp stamp_of(const struct stat& info) noexcept {
-  return {.device = info.st_dev,
-          .inode = info.st_ino,
-          .size = info.st_size,
-          .modified_ns = info.st_mtim.tv_sec * std::int64_t{1'000'000'000} + info.st_mtim.tv_nsec};
 }
 
 std::optional<Failure> refuse_file(const struct stat& info, const std::filesystem::path& path) {
@@ -114,20 +109,38 @@ bool sync(int fd) noexcept {
   return true;
 }
 
-/// True when the file holds exactly `document`: a disk can say that it wrote and not have written.
+/// True when the file holds exactly `document`: a disk can say that it wrote and not have written,
+/// so what is cached is dropped first, as far as the kernel does on request.
 bool reads_back(int fd, Bytes document) {
+  posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
   keys::Document back(document.size() + 1);
   return lseek(fd, 0, SEEK_SET) == 0 &&
          read_fully(fd, back) == static_cast<ssize_t>(document.size()) &&
          std::equal(document.begin(), document.end(), back.begin());
 }
 
-void keep_owner_and_mode(int fd, const std::filesystem::path& path) noexcept {
+std::filesystem::path aside_of(const std::filesystem::path& path) {
+  return path.string() + ".new";
+}
+
+/// A ring whose group changed would be one that its readers cannot read, or that others can.
+std::expected<void, Failure> keep_owner_and_mode(int fd, const std::filesystem::path& path) {
   struct stat old{};
-  if (stat(path.c_str(), &old) != 0) return;
-  // Only root can give a file away; anyone else who may write here is the owner already.
-  [[maybe_unused]] const int ignored = fchown(fd, old.st_uid, old.st_gid);
-  fchmod(fd, old.st_mode & 0640U);
+  struct stat fresh{};
+  // A new ring: 0600 whatever the umask.
+  if (stat(path.c_str(), &old) != 0) {
+    return fchmod(fd, 0600) == 0 ? std::expected<void, Failure>()
+                                 : fail("cannot set the mode of", path);
+  }
+  if (fstat(fd, &fresh) != 0) return fail("cannot look at the new", path);
+  const bool same = old.st_uid == fresh.st_uid && old.st_gid == fresh.st_gid;
+  if (!same && fchown(fd, old.st_uid, old.st_gid) != 0) {
+    auto failure = failed("cannot keep owner and group of", path, errno);
+    failure.hint = "rotate as the ring's owner, who has to be in its group, or as root";
+    return std::unexpected(std::move(failure));
+  }
+  if (fchmod(fd, old.st_mode & 0640U) != 0) return fail("cannot keep the mode of", path);
+  return {};
 }
 
 std::filesystem::path folder_of(const std::filesystem::path& path) {
@@ -136,11 +149,10 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 
 std::expected<void, Failure> write_aside(const std::filesystem::path& aside,
                                          const std::filesystem::path& path, Bytes document) {
-  // What a killed writer left; nobody else is writing, as the lock is ours.
-  unlink(aside.c_str());
+  remove_leftover(path);
   const Descriptor file(open(aside.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file.open()) return fail("cannot write", aside);
-  keep_owner_and_mode(file.get(), path);
+  if (auto kept = keep_owner_and_mode(file.get(), path); !kept) return kept;
   if (!write_fully(file.get(), document)) return fail("cannot write", aside);
   if (!sync(file.get())) return fail("cannot sync", aside);
   if (!reads_back(file.get(), document)) {
@@ -154,28 +166,42 @@ std::expected<void, Failure> write_aside(const std::filesystem::path& aside,
 
 }  // namespace
 
-std::optional<FileStamp> stamp_of(const std::filesystem::path& path) noexcept {
+std::uint64_t mark_of(const std::filesystem::path& path) noexcept {
   struct stat info{};
-  if (stat(path.c_str(), &info) != 0) return std::nullopt;
-  return stamp_of(info);
+  if (stat(path.c_str(), &info) != 0) return 0;
+  std::uint64_t mark = 1;
+  // FNV's prime: nobody gains by two marks that are alike.
+  const auto mix = [&](auto part) {
+    mark = (mark ^ static_cast<std::uint64_t>(part)) * 0x100000001b3U;
+  };
+  mix(info.st_ino);
+  mix(info.st_size);
+  for (const timespec& time : {info.st_mtim, info.st_ctim}) {
+    mix(time.tv_sec);
+    mix(time.tv_nsec);
+  }
+  return mark == 0 ? 1 : mark;
 }
 
-std::expected<RingFile, Failure> read_ring_file(const std::filesystem::path& path) {
+std::expected<keys::Document, Failure> read_ring_file(const std::filesystem::path& path) {
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file.open()) return fail("cannot open ring", path);
   struct stat info{};
   if (fstat(file.get(), &info) != 0) return fail("cannot read ring", path);
   if (auto refusal = refuse_file(info, path)) return std::unexpected(*std::move(refusal));
-  RingFile ring{.document = keys::Document(static_cast<std::size_t>(info.st_size)),
-                .stamp = stamp_of(info)};
-  const ssize_t got = read_fully(file.get(), ring.document);
+  keys::Document document(static_cast<std::size_t>(info.st_size));
+  const ssize_t got = read_fully(file.get(), document);
   if (got < 0) return fail("cannot read ring", path);
-  ring.document.resize(static_cast<std::size_t>(got));
-  return ring;
+  document.resize(static_cast<std::size_t>(got));
+  return document;
+}
+
+void remove_leftover(const std::filesystem::path& path) noexcept {
+  unlink(aside_of(path).c_str());
 }
 
 std::expected<void, Failure> replace_ring_file(const std::filesystem::path& path, Bytes document) {
-  const std::filesystem::path aside = path.string() + ".new";
+  const std::filesystem::path aside = aside_of(path);
   if (auto written = write_aside(aside, path, document); !written) {
     unlink(aside.c_str());
     return written;
@@ -193,18 +219,35 @@ std::expected<void, Failure> replace_ring_file(const std::filesystem::path& path
 std::expected<FileLock, Failure> FileLock::take(const std::filesystem::path& ring_path) {
   const std::filesystem::path path = ring_path.string() + ".lock";
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return fail("cannot lock", path);
-  while (flock(fd, LOCK_EX) != 0) {
-    if (errno == EINTR) continue;
-    auto failure = fail("cannot lock", path);
-    close(fd);
-    return failure;
+  if (fd < 0) {
+    auto failure = failed("cannot lock", path, errno);
+    if (errno == EACCES) failure.hint = "the lock has to belong to the ring's owner, like the ring";
+    return std::unexpected(std::move(failure));
   }
-  return FileLock(fd);
+  FileLock lock(fd);
+  // A writer holds it for milliseconds; one that was stopped must not stop all others without a
+  // word.
+  constexpr int tries = 200;
+  constexpr timespec pause{.tv_sec = 0, .tv_nsec = 50'000'000};
+  for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; ++i) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return fail("cannot lock", path);
+    if (i == tries) {
+      return std::unexpected(Failure{
+          .error = Error::unreachable,
+          .message = fmt::format("{} has been locked by another process for 10 s", path.string()),
+          .hint = fmt::format("'fuser {}' names the process", path.string())});
+    }
+    nanosleep(&pause, nullptr);
+  }
+  return lock;
 }
 
 FileLock::~FileLock() {
-  if (descriptor_ >= 0) close(descriptor_);
+  if (descriptor_ < 0) return;
+  // A child forked meanwhile holds the same lock by its copy of the descriptor; unlocking takes it
+  // from both.
+  flock(descriptor_, LOCK_UN);
+  close(descriptor_);
 }
 
 }  // namespace stek::store

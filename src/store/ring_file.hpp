@@ -1,8 +1,6 @@
 // The file operations of a ring: read whole, replace whole.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <filesystem>
 
 #include <stek/error.hpp>
@@ -11,27 +9,18 @@
 
 namespace stek::store {
 
-/// A file's identity and version, as far as stat(2) tells.
-struct FileStamp {
-  dev_t device{};
-  ino_t inode{};
-  off_t size{};
-  std::int64_t modified_ns{};
+/// A number that differs when the file is another or was changed; 0 when it cannot be looked at.
+std::uint64_t mark_of(const std::filesystem::path& path) noexcept;
 
-  friend bool operator==(const FileStamp&, const FileStamp&) = default;
-};
-std::optional<FileStamp> stamp_of(const std::filesystem::path& path) noexcept;
-
-struct RingFile {
-  keys::Document document;
-  FileStamp stamp;
-};
 /// Refuses what others can read, what is no regular file, and what is too large to be a ring.
-std::expected<RingFile, Failure> read_ring_file(const std::filesystem::path& path);
+std::expected<keys::Document, Failure> read_ring_file(const std::filesystem::path& path);
 
 /// Replaces the file, or makes it with mode 0600: after a crash at any point it is the old one or
 /// the new one. A file that is there keeps its owner, group and mode. The caller holds the lock.
 std::expected<void, Failure> replace_ring_file(const std::filesystem::path& path, Bytes document);
+
+/// Removes what a killed writer left: it holds secrets. The caller holds the lock.
+void remove_leftover(const std::filesystem::path& path) noexcept;
 
 /// An exclusive lock on PATH.lock, which the kernel gives back when its holder ends, however that
 /// happens.

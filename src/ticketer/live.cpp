@@ -1,11 +1,12 @@
 #include "ticketer/live.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <ranges>
 
 #include <fmt/core.h>
 
-#include "keys/document.hpp"
 #include "ticket/ticket.hpp"
 
 namespace stek::ticketer {
@@ -30,7 +31,8 @@ Live::Live(RingStore& store, std::unique_ptr<RingStore> own, TicketerOptions opt
     : options_(std::move(options)),
       own_(std::move(own)),
       store_(&store),
-      snapshot_(std::make_unique<const Snapshot>(RingFacts{}, std::vector<SnapshotKey>{})) {
+      snapshot_(std::make_unique<const Snapshot>(RingFacts{}, std::vector<SnapshotKey>{})),
+      locked_by_(getpid()) {
   current_.store(snapshot_.get());
 }
 
@@ -38,6 +40,10 @@ Live::~Live() = default;
 
 std::expected<void, Failure> Live::refresh(Instant now) {
   const std::scoped_lock lock(mutex_);
+  return refresh_held(now);
+}
+
+std::expected<void, Failure> Live::refresh_held(Instant now) {
   auto ring = read(now);
   auto taken = ring ? take_over(*ring, now) : std::unexpected(std::move(ring.error()));
   if (!taken) erase_expired(now);
@@ -46,12 +52,14 @@ std::expected<void, Failure> Live::refresh(Instant now) {
 }
 
 std::expected<KeyRing, Failure> Live::read(Instant now) {
+  // Before reading: what changes meanwhile is then seen at the next look.
+  mark_ = store_->mark();
   if (own_ == nullptr) return store_->read();
   return own_->update([&](KeyRing ring) { return advance(std::move(ring), now); });
 }
 
 std::expected<void, Failure> Live::take_over(const KeyRing& ring, Instant now) {
-  const Fingerprint fingerprint = keys::fingerprint_of(ring);
+  const keys::Fingerprint fingerprint = keys::fingerprint_of(ring);
   if (auto failure = refusal(ring, fingerprint)) return std::unexpected(*std::move(failure));
   if (is_current(fingerprint, now)) return {};
   auto next = missing_keys(ring, now);
@@ -65,7 +73,7 @@ std::expected<void, Failure> Live::take_over(const KeyRing& ring, Instant now) {
   return {};
 }
 
-bool Live::is_current(const Fingerprint& fingerprint, Instant now) const noexcept {
+bool Live::is_current(const keys::Fingerprint& fingerprint, Instant now) const noexcept {
   const bool covers_domains = held_.empty() || held_.front().by_domain.size() == domains_.size();
   return fingerprint_ == fingerprint && covers_domains && !something_ends(now);
 }
@@ -75,7 +83,8 @@ bool Live::something_ends(Instant now) const noexcept {
   return first_end && now >= *first_end;
 }
 
-std::optional<Failure> Live::refusal(const KeyRing& ring, const Fingerprint& fingerprint) const {
+std::optional<Failure> Live::refusal(const KeyRing& ring,
+                                     const keys::Fingerprint& fingerprint) const {
   if (!ticket::profile_works(ring.schedule.profile)) {
     return Failure{
         .error = Error::cipher_unavailable,
@@ -157,27 +166,37 @@ void Live::erase_expired(Instant now) {
   publish(snapshot_->facts(), std::move(next));
 }
 
-/// Moves what is held into `next`, lets readers see `next`, and erases what is left over once no
-/// reader is on it.
+/// Lets readers see `next`, with what is held already moved into it, and erases what is left over
+/// once no reader is on it.
 void Live::publish(const RingFacts& facts, Held next) {
+  // All that allocates comes first: a failure leaves everything as it was.
   std::vector<SnapshotKey> seen;
   seen.reserve(next.size());
-  for (HeldKey& key : next) {
-    if (HeldKey* before = held(key.times.name)) {
-      for (std::size_t i = 0; i < before->by_domain.size(); ++i) {
-        key.by_domain[i] = std::move(before->by_domain[i]);
-      }
-    }
+  for (const HeldKey& key : next) {
+    const HeldKey* before = held(key.times.name);
     SnapshotKey& entry = seen.emplace_back();
     entry.times = key.times;
-    for (const auto& derived : key.by_domain) entry.by_domain.push_back(derived.get());
+    for (std::size_t i = 0; i < key.by_domain.size(); ++i) {
+      const bool fresh = key.by_domain[i] != nullptr;
+      entry.by_domain.push_back(fresh ? key.by_domain[i].get() : before->by_domain[i].get());
+    }
   }
   std::ranges::sort(seen, {}, [](const SnapshotKey& key) { return key.times.activates_at; });
   auto fresh = std::make_unique<const Snapshot>(facts, std::move(seen));
+
+  for (HeldKey& key : next) take_held(key);
   current_.store(fresh.get(), std::memory_order_seq_cst);
   wait_until_released(snapshot_.get());
   snapshot_ = std::move(fresh);
   held_ = std::move(next);
+}
+
+void Live::take_held(HeldKey& key) noexcept {
+  HeldKey* before = held(key.times.name);
+  if (before == nullptr) return;
+  for (std::size_t i = 0; i < key.by_domain.size(); ++i) {
+    if (key.by_domain[i] == nullptr) key.by_domain[i] = std::move(before->by_domain[i]);
+  }
 }
 
 std::expected<std::size_t, Failure> Live::domain(std::string_view name, Instant now) {
@@ -190,13 +209,22 @@ std::expected<std::size_t, Failure> Live::domain(std::string_view name, Instant 
   const auto found = std::ranges::find(domains_, name);
   if (found != domains_.end()) return static_cast<std::size_t>(found - domains_.begin());
   domains_.emplace_back(name);
-  auto ring = read(now);
-  auto taken = ring ? take_over(*ring, now) : std::unexpected(std::move(ring.error()));
-  if (!taken) {
-    domains_.pop_back();
-    return std::unexpected(std::move(taken.error()));
-  }
+  auto taken = take_over_domain(now);
+  if (!taken) return std::unexpected(std::move(taken.error()));
   return domains_.size() - 1;
+}
+
+/// Derives what the last of `domains_` needs, and forgets the domain where that fails.
+std::expected<void, Failure> Live::take_over_domain(Instant now) {
+  try {
+    auto ring = read(now);
+    auto taken = ring ? take_over(*ring, now) : std::unexpected(std::move(ring.error()));
+    if (!taken) domains_.pop_back();
+    return taken;
+  } catch (...) {
+    domains_.pop_back();
+    throw;
+  }
 }
 
 Health Live::health(Instant now) const {
@@ -205,7 +233,7 @@ Health Live::health(Instant now) const {
                 .written_at = snapshot_->facts().written_at,
                 .seals_until = std::nullopt,
                 .opens_until = std::nullopt,
-                .memory_locked = all_locked_,
+                .memory_locked = all_locked_ && locked_by_ == getpid(),
                 .last_error = last_error_,
                 .issued = counters_.total(Counters::issued),
                 .resumed = counters_.total(Counters::resumed),
@@ -236,11 +264,11 @@ void Live::look_if_due(Instant now) noexcept {
     return;
   }
   try {
-    if (!mutex_.try_lock()) return;
-    const bool ends = something_ends(now);
-    mutex_.unlock();
-    if (own_ != nullptr || ends || store_->changed()) {
-      [[maybe_unused]] const auto told_by_health = refresh(now);
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock.owns_lock()) return;
+    const std::uint64_t mark = store_->mark();
+    if (own_ != nullptr || something_ends(now) || mark == 0 || mark != mark_) {
+      [[maybe_unused]] const auto told_by_health = refresh_held(now);
     }
   } catch (...) {
     // Out of memory: the ring held keeps working, and the next look tries again.

@@ -2,12 +2,15 @@
 // ended.
 #pragma once
 
+#include <sys/types.h>
+
 #include <mutex>
 #include <string>
 
 #include <stek/ticketer.hpp>
 
 #include "base/random.hpp"
+#include "keys/fingerprint.hpp"
 #include "ticketer/readers.hpp"
 #include "ticketer/snapshot.hpp"
 
@@ -59,16 +62,18 @@ class Live {
   };
   using Held = std::vector<HeldKey>;
 
+  // Each with the mutex held.
+  std::expected<void, Failure> refresh_held(Instant now);
   std::expected<KeyRing, Failure> read(Instant now);
-  using Fingerprint = std::array<std::byte, 32>;
-
-  std::optional<Failure> refusal(const KeyRing& ring, const Fingerprint& fingerprint) const;
-  [[nodiscard]] bool is_current(const Fingerprint& fingerprint, Instant now) const noexcept;
+  std::optional<Failure> refusal(const KeyRing& ring, const keys::Fingerprint& fingerprint) const;
+  [[nodiscard]] bool is_current(const keys::Fingerprint& fingerprint, Instant now) const noexcept;
   [[nodiscard]] bool something_ends(Instant now) const noexcept;
   std::expected<void, Failure> take_over(const KeyRing& ring, Instant now);
   std::expected<Held, Failure> missing_keys(const KeyRing& ring, Instant now);
   void erase_expired(Instant now);
   void publish(const RingFacts& facts, Held next);
+  void take_held(HeldKey& key) noexcept;
+  std::expected<void, Failure> take_over_domain(Instant now);
   [[nodiscard]] HeldKey* held(const KeyName& name) noexcept;
 
   TicketerOptions options_;
@@ -83,8 +88,10 @@ class Live {
   std::unique_ptr<const Snapshot> snapshot_;
   Held held_;
   std::vector<std::string> domains_;
-  std::optional<Fingerprint> fingerprint_;  // of the ring held
+  std::optional<keys::Fingerprint> fingerprint_;  // of the ring held
+  std::uint64_t mark_ = 0;                        // of the store, before it was read last
   bool all_locked_ = true;
+  pid_t locked_by_;  // a forked child does not inherit locked memory
   std::string last_error_;
 };
 

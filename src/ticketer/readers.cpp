@@ -124,9 +124,11 @@ bool fences_are_cheap() noexcept {
 
 void wait_until_released(const void* old) noexcept {
   if (fences_are_cheap() && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0) {
-    // A child of fork may have to register for itself.
+    // A child of fork may have to register for itself. A filter set up since may forbid the call:
+    // then a pause, after which no processor still keeps a mark to itself.
+    constexpr timespec long_past{.tv_sec = 0, .tv_nsec = 10'000'000};
     membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
-    membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+    if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0) nanosleep(&long_past, nullptr);
   }
   for (int spins = 0; any_slot_holds(old); ++spins) {
     if (spins < 100) {

@@ -227,15 +227,15 @@ std::expected<Ticketer, Failure> Ticketer::standalone(Schedule schedule, Tickete
   return Ticketer(std::move(live));
 }
 
-std::expected<Tickets, Failure> Ticketer::in(std::string_view domain, Context context,
-                                             Instant now) {
+std::expected<Tickets, Failure> Ticketer::in(std::string_view domain,
+                                             std::optional<Context> context, Instant now) {
   const auto number = live_->domain(domain, now);
   if (!number) return std::unexpected(number.error());
   Tickets tickets;
   tickets.live_ = live_.get();
   tickets.domain_ = *number;
   tickets.policy_ = live_->policy();
-  tickets.policy_.context = context;
+  if (context) tickets.policy_.context = *context;
   return tickets;
 }
 

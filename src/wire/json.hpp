@@ -1,5 +1,6 @@
-// A described record as a JSON object, in a JSON type that wipes what it frees. Errors name the
-// place and what belongs there; they never quote the input.
+// A described record as a JSON object, in a JSON type that wipes what it frees (the library's lexer
+// excepted, which keeps the last token it read in a buffer of its own). Errors name the place and
+// what belongs there; they never quote the input.
 #pragma once
 
 #include <expected>
@@ -197,7 +198,7 @@ template <class T, class... Descriptions>
 std::optional<Failure> from_json(Json& json, std::string_view place, T& record,
                                  const Descriptions&... descriptions) {
   if (!json.is_object()) {
-    return misplaced(place.empty() ? "/" : place, "expected an object");
+    return misplaced(std::string(place) + "/", "expected an object");
   }
   ObjectReader in{.object = json, .place = std::string(place), .failure = std::nullopt};
   (std::apply([&](const auto&... part) { (detail::from_json(in, part, record), ...); },

@@ -34,8 +34,8 @@ using TypeOf = typename MemberOf<decltype(member)>::Type;
 template <auto member>
 using RecordOf = typename MemberOf<decltype(member)>::Record;
 
-/// How a type lies in a fixed number of bytes: `size`, `kind` (its name in the presentation
-/// language), `put`, and `get`, which refuses bytes that are no value of the type.
+/// How a type lies in a fixed number of bytes: `size`, `put`, and `get`, which refuses bytes that
+/// are no value of the type.
 template <class M>
 struct Fixed;
 

@@ -146,7 +146,7 @@ def check_session(session):
     demand(session.version in VERSIONS[session.transport], "version is not of the transport")
     demand(session.cipher_suite in SUITES, "cipher suite is not in the registry")
     suite = SUITES[session.cipher_suite]
-    demand(session.tls13 == ("_WITH_" not in suite), "cipher suite is not one of the version")
+    demand(session.tls13 == ("_WITH_" not in suite or "_MGM_" in suite), "cipher suite is not one of the version")
 
     demand(len(session.secret) == 48 and any(session.secret), "secret is all zero")
     behind = session.secret[secret_length(session.cipher_suite, session.tls13):]

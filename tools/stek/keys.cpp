@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <iostream>
 #include <memory>
 
@@ -307,7 +308,7 @@ std::expected<void, Complaint> confirm_force(const RotateOptions& options) {
   if (isatty(STDIN_FILENO) == 0) {
     return complain(Exit::usage, "--force needs --yes when standard input is no terminal");
   }
-  fmt::print(stderr, "stek: rotate now? [y/N] ");
+  [[maybe_unused]] const int written = std::fputs("stek: rotate now? [y/N] ", stderr);
   std::string answer;
   std::getline(std::cin, answer);
   if (answer == "y" || answer == "yes") return {};

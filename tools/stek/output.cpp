@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <system_error>
 
 #include <fmt/core.h>
@@ -28,7 +29,10 @@ Result print_json(const wire::Json& json, Exit exit) {
 }
 
 void say(std::string_view kind, std::string_view text) {
-  fmt::print(stderr, "stek: {}: {}\n", kind, text);
+  // Not fmt::print, which throws where standard error is closed: the exit code has to come out all
+  // the same.
+  const std::string line = fmt::format("stek: {}: {}\n", kind, text);
+  [[maybe_unused]] const auto written = std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
 }  // namespace stek::tool

@@ -15,7 +15,10 @@ namespace stek::tool {
 
 void add_domain_option(CLI::App& app, Realm& realm) {
   app.add_option("--domain", realm.domain, "trust domain; tickets of one open in no other")
-      ->type_name("NAME");
+      ->type_name("NAME")
+      ->check([](const std::string& name) {
+        return name.size() <= 255 ? std::string() : "a trust domain has at most 255 bytes";
+      });
 }
 
 void add_context_option(CLI::App& app, Realm& realm) {
@@ -91,6 +94,12 @@ Result issue(const IssueOptions& options, const RingOption& where) {
   if (!text) return std::unexpected(text.error());
   const auto session = session_from_json(*text);
   if (!session) return complain(session.error());
+  if (session->issued_at != Instant{} || session->lifetime != Seconds{} ||
+      session->context != Context{}) {
+    say("note",
+        "issued_at, lifetime and context of the session are replaced: now, the ring's, and "
+        "--context");
+  }
   std::array<std::byte, max_ticket> room;
   const auto ticket = realm->tickets.issue(*session, room, now);
   if (!ticket) return no_ticket(ticket.error(), *session, realm->tickets.policy(), now);
