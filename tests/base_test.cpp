@@ -50,6 +50,7 @@ TEST_CASE("secrets compare by length and bytes") {
   CHECK_FALSE(equal_secrets(a, b));
   CHECK_FALSE(equal_secrets(a, Bytes(a).first(31)));
   CHECK(equal_secrets(Bytes(a).first(5), Bytes(b).first(5)));
+  CHECK(equal_secrets({}, {}));
 }
 
 TEST_CASE("zero is zero in every byte, at every length") {
@@ -85,6 +86,8 @@ TEST_CASE("hex and base64 decode what they encode, and nothing else") {
   CHECK_FALSE(from_hex(back, to_hex(bytes).substr(1)));
   CHECK_FALSE(from_hex(back, to_hex(bytes) + "00"));
   CHECK_FALSE(from_hex(back, std::string(64, 'g')));
+  CHECK(from_hex({}, ""));
+  CHECK_FALSE(from_hex({}, "00"));
   for (std::size_t n = 0; n <= bytes.size(); ++n) {
     const auto decoded = from_base64(to_base64(Bytes(bytes).first(n)));
     REQUIRE(decoded);
