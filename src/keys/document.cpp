@@ -136,7 +136,7 @@ Document document_of(const KeyRing& ring) {
   const Bytes text = std::as_bytes(std::span(json));
   Document document;
   // Reserved whole, so that no secret is left behind by growth.
-  document.reserve(text.size() + 1 + ring.keys.size() * StekSecret::size + checksum_size);
+  document.reserve(text.size() + 1 + (ring.keys.size() * StekSecret::size) + checksum_size);
   const auto append = [&](Bytes bytes) {
     document.insert(document.end(), bytes.begin(), bytes.end());
   };

@@ -132,8 +132,8 @@ bool secrets_share_no_half(const std::vector<Key>& keys) {
   std::vector<Bytes> halves;
   halves.reserve(keys.size() * 2);
   for (const Key& key : keys) {
-    halves.push_back(key.secret.expose().first<16>());
-    halves.push_back(key.secret.expose().last<16>());
+    halves.emplace_back(key.secret.expose().first<16>());
+    halves.emplace_back(key.secret.expose().last<16>());
   }
   std::ranges::sort(halves,
                     [](Bytes a, Bytes b) { return std::ranges::lexicographical_compare(a, b); });

@@ -120,7 +120,7 @@ bool read_body(Reader body, ClientHello& hello) {
                    hello.cipher_suites.end();
   // RFC 5246 section 7.4.1.2: a hello may end here, without an extension block.
   if (body.empty()) return true;
-  Reader extensions(body.vector<std::uint16_t>(0, 0xffff));
+  const Reader extensions(body.vector<std::uint16_t>(0, 0xffff));
   return body.done() && read_extensions(extensions, hello);
 }
 

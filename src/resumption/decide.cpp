@@ -56,7 +56,7 @@ unsigned rank_of_legacy(const ClientHello& hello) noexcept {
                          ? number < static_cast<std::uint16_t>(ProtocolVersion::dtls1_2)
                          : number > static_cast<std::uint16_t>(ProtocolVersion::tls1_2);
   // RFC 8446 section 4.2.1: without supported_versions nothing above TLS 1.2 is negotiated.
-  return known == 0 && !newer ? 0 : newer ? tls1_2 : known;
+  return newer ? tls1_2 : known;
 }
 
 /// The version that this hello and policy give, as a rank; 0 for none.
