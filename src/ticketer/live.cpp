@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ranges>
 
 #include <fmt/core.h>
 
