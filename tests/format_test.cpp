@@ -41,6 +41,7 @@ std::vector<Block> blocks() {
   return {
       {"SessionHeader", wire::text_of(state::header)},
       {"SessionOption", wire::text_of(state::options)},
+      {"Extras", wire::text_of(state::extras)},
       {"OpaqueState", wire::text_of(state::opaque_header, state::opaque_vectors)},
       {"Tickets", layouts_text()},
       {"Purposes", purposes_text()},

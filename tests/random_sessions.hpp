@@ -47,6 +47,59 @@ inline ServerName random_server_name(Random& random) {
   }
 }
 
+inline std::vector<std::byte> random_bytes(Random& random, std::size_t size) {
+  std::vector<std::byte> bytes(size);
+  fill(random, bytes);
+  return bytes;
+}
+
+template <class N>
+std::vector<N> random_list(Random& random) {
+  std::vector<N> list(below(random, 3) == 0 ? 1 + below(random, 255) : 0);
+  for (N& n : list) n = static_cast<N>(random());
+  return list;
+}
+
+inline ClientIdentity random_identity(Random& random) {
+  if (below(random, 2) == 0) {
+    return fingerprint_of(random_bytes(random, 20));
+  }
+  CertificateChain chain;
+  for (std::size_t n = 1 + below(random, 3); n > 0; --n) {
+    chain.certificates.push_back(random_bytes(random, 1 + below(random, 1500)));
+  }
+  return chain;
+}
+
+inline std::optional<Extras> random_extras(Random& random) {
+  Extras extras;
+  if (below(random, 2) == 0) extras.named_group = static_cast<std::uint16_t>(random());
+  if (below(random, 2) == 0) {
+    extras.heartbeat_mode = static_cast<HeartbeatMode>(1 + below(random, 2));
+  }
+  extras.signature_algorithms = random_list<std::uint16_t>(random);
+  extras.supported_groups = random_list<std::uint16_t>(random);
+  extras.ec_point_formats = random_list<std::uint8_t>(random);
+  extras.ffdhe_groups = random_list<std::uint16_t>(random);
+  return extras == Extras{} ? std::nullopt : std::optional(std::move(extras));
+}
+
+/// What few sessions have: each of them in one of eight.
+inline void add_rarities(Random& random, Session& session) {
+  if (below(random, 8) == 0) {
+    const auto name = random_bytes(random, 1 + below(random, 255));
+    session.alpn = ProtocolName{{reinterpret_cast<const char*>(name.data()), name.size()}};
+  }
+  if (below(random, 8) == 0) {
+    session.client_identity = random_identity(random);
+    session.identity_expires = noon + Seconds(below(random, 10'000'000));
+  }
+  if (below(random, 8) == 0) {
+    session.application_data = SecretBytes(random_bytes(random, 1 + below(random, 4000)));
+  }
+  if (below(random, 8) == 0) session.extras = random_extras(random);
+}
+
 inline CipherSuite random_suite(Random& random, bool tls13) {
   for (;;) {
     const auto suite = static_cast<CipherSuite>(random());
@@ -79,8 +132,11 @@ inline Session random_session(Random& random) {
   session.server_name = random_server_name(random);
   if (tls13) {
     session.ticket_age_add = static_cast<std::uint32_t>(random());
-    session.max_early_data_size = static_cast<std::uint32_t>(random());
+    session.max_early_data_size = session.transport == Transport::quic
+                                      ? static_cast<std::uint32_t>(0 - below(random, 2))
+                                      : static_cast<std::uint32_t>(random());
   }
+  add_rarities(random, session);
   return session;
 }
 

@@ -24,6 +24,8 @@ enum class Error : std::uint8_t {
   no_extended_master_secret,  ///< TLS up to 1.2 without RFC 7627, and the policy has no
                               ///< `legacy_ems`
   authentication_too_old,     ///< renewed for longer than the policy's cap
+  context_missing,            ///< a session with a client identity, and no context to bind it to
+  identity_expired,           ///< the client's identity has reached its end
 
   // Rings, keys and schedules.
   not_found,         ///< nothing at this place
@@ -64,6 +66,7 @@ enum class Reason : std::uint8_t {
   ticket_expired,
   issued_in_future,
   authentication_too_old,
+  identity_expired,
   context_differs,
   server_name_differs,
   suite_not_offered,

@@ -48,7 +48,8 @@ struct Policy {
   bool legacy_ems = false;
   /// The configuration of this virtual host; a session of another one is a full handshake.
   Context context{};
-  /// Lets a TLS 1.3 session resume under another server name (RFC 8446 section 4.6.1).
+  /// Lets a TLS 1.3 session without a client identity resume under another server name (RFC 8446
+  /// section 4.6.1).
   bool tls13_any_server_name = false;
   /// Tickets are given and accepted for at most this long; the ring's schedule may say less.
   Seconds lifetime = std::chrono::hours(24 * 7);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
+#include <vector>
 
 #include <stek/bytes.hpp>
 
@@ -51,6 +53,50 @@ class Secret {
 
  private:
   std::array<std::byte, N> bytes_{};
+};
+
+/// Wipes what it frees.
+template <class T>
+struct WipingAllocator {
+  using value_type = T;
+
+  WipingAllocator() noexcept = default;
+  template <class U>
+  explicit(false) WipingAllocator(const WipingAllocator<U>& /*other*/) noexcept {}
+
+  T* allocate(std::size_t n) {
+    static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+    return static_cast<T*>(::operator new(n * sizeof(T)));
+  }
+  void deallocate(T* p, std::size_t n) noexcept {
+    wipe(Room(reinterpret_cast<std::byte*>(p), n * sizeof(T)));
+    ::operator delete(p);
+  }
+  friend bool operator==(const WipingAllocator&, const WipingAllocator&) noexcept { return true; }
+};
+
+/// Any number of secret bytes, on the heap: as Secret otherwise.
+class SecretBytes {
+ public:
+  SecretBytes() noexcept = default;
+  /// Throws std::bad_alloc.
+  explicit SecretBytes(Bytes bytes) : bytes_(bytes.begin(), bytes.end()) {}
+  SecretBytes(SecretBytes&&) noexcept = default;
+  SecretBytes& operator=(SecretBytes&&) noexcept = default;
+  SecretBytes(const SecretBytes&) = delete;
+  SecretBytes& operator=(const SecretBytes&) = delete;
+  ~SecretBytes() = default;
+
+  [[nodiscard]] SecretBytes copy() const { return SecretBytes(expose()); }
+  [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
+  [[nodiscard]] Bytes expose() const noexcept { return bytes_; }
+
+  friend bool operator==(const SecretBytes& a, const SecretBytes& b) noexcept {
+    return equal_secrets(a.expose(), b.expose());
+  }
+
+ private:
+  std::vector<std::byte, WipingAllocator<std::byte>> bytes_;
 };
 
 }  // namespace stek

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include <stek/error.hpp>
 #include <stek/secret.hpp>
@@ -108,7 +110,48 @@ HostNameHash hash_of(const HostName& name) noexcept;
 using ServerName = std::variant<std::monostate, HostName, HostNameHash>;
 bool same_server(const ServerName& a, const ServerName& b) noexcept;
 
-/// Plain data. Move-only because of its secret; `copy()` on purpose.
+/// What the client proved to be, in 32 bytes: SHA-256 of its certificate in DER, which is what
+/// `openssl x509 -fingerprint -sha256` prints, or whatever else the application tells clients apart
+/// by.
+struct ClientIdentityHash {
+  std::array<std::byte, 32> bytes;
+  friend bool operator==(const ClientIdentityHash&, const ClientIdentityHash&) = default;
+};
+ClientIdentityHash fingerprint_of(Bytes certificate) noexcept;
+
+/// In DER, the client's own certificate first (RFC 5246 section 7.4.2).
+struct CertificateChain {
+  std::vector<std::vector<std::byte>> certificates;
+  friend bool operator==(const CertificateChain&, const CertificateChain&) noexcept = default;
+};
+
+/// RFC 5077 section 4's ClientIdentity: none, a hash, or where the application wants to look at it
+/// after a resumption, the whole chain.
+using ClientIdentity = std::variant<std::monostate, ClientIdentityHash, CertificateChain>;
+
+/// An application protocol's name, 1 to 255 bytes (RFC 7301 section 3.1).
+struct ProtocolName {
+  std::string bytes;
+  friend bool operator==(const ProtocolName&, const ProtocolName&) noexcept = default;
+};
+
+/// RFC 6520 section 2.
+enum class HeartbeatMode : std::uint8_t { peer_allowed_to_send = 1, peer_not_allowed_to_send = 2 };
+
+/// What only some stacks compare before they resume. `decide` never looks at it: the RFCs have
+/// these ignored or negotiated afresh. An empty list is an absent one; a list has at most 255
+/// values.
+struct Extras {
+  std::optional<std::uint16_t> named_group;  ///< of the key exchange (RFC 8446 section 4.2.7)
+  std::optional<HeartbeatMode> heartbeat_mode;
+  std::vector<std::uint16_t> signature_algorithms;  ///< RFC 8446 section 4.2.3
+  std::vector<std::uint16_t> supported_groups;      ///< RFC 8422 section 5.1.1
+  std::vector<std::uint8_t> ec_point_formats;       ///< RFC 8422 section 5.1.2
+  std::vector<std::uint16_t> ffdhe_groups;          ///< RFC 7919 section 2
+  friend bool operator==(const Extras&, const Extras&) noexcept = default;
+};
+
+/// Plain data. Move-only because of its secrets; `copy()` on purpose.
 struct Session {
   Transport transport = Transport::tls;
   ProtocolVersion version = ProtocolVersion::none;
@@ -128,6 +171,13 @@ struct Session {
   std::optional<std::uint32_t>
       ticket_age_add;  ///< TLS 1.3, there mandatory (RFC 8446 section 4.6.1)
   std::optional<std::uint32_t> max_early_data_size;  ///< TLS 1.3, there mandatory; 0 for none
+  std::optional<ProtocolName> alpn;  ///< decides on early data alone (RFC 8446 section 4.2.10)
+  /// A session with an identity is sealed only under a context: what authenticated the client.
+  ClientIdentity client_identity;
+  /// The least notAfter of the chain; mandatory beside an identity.
+  std::optional<Instant> identity_expires;
+  std::optional<SecretBytes> application_data;  ///< at least one byte; the application's own
+  std::optional<Extras> extras;                 ///< at least one of its fields
 
   [[nodiscard]] Session copy() const;
   friend bool operator==(const Session&, const Session&) noexcept = default;

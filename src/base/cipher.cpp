@@ -23,6 +23,7 @@ const crypto_aead_aes256gcm_state* sodium_state(const std::array<std::byte, 512>
 
 void Aes256GcmKey::assign(std::span<const std::byte, 32> key) noexcept {
   crypto_aead_aes256gcm_beforenm(sodium_state(state_), u8(key));
+  sodium_stackzero(deepest_call);
 }
 
 void Aes256GcmKey::seal(Room out, std::span<std::byte, tag_size> tag, Bytes plaintext,

@@ -27,6 +27,11 @@ Words words_of(Error error) noexcept {
               "TLS up to 1.2 without extended master secret gets no ticket"};
     case Error::authentication_too_old:
       return {"authentication_too_old", "the first full handshake is too long ago"};
+    case Error::context_missing:
+      return {"context_missing",
+              "a session with a client identity gets a ticket only under a context"};
+    case Error::identity_expired:
+      return {"identity_expired", "the client's identity has expired"};
     case Error::not_found:
       return {"not_found", "nothing at this place"};
     case Error::already_there:
@@ -92,6 +97,8 @@ Words words_of(Reason reason) noexcept {
       return {"issued_in_future", "the ticket was issued in the future"};
     case Reason::authentication_too_old:
       return {"authentication_too_old", "the first full handshake is too long ago"};
+    case Reason::identity_expired:
+      return {"identity_expired", "the client's identity has expired"};
     case Reason::context_differs:
       return {"context_differs", "the session was authenticated under another configuration"};
     case Reason::server_name_differs:

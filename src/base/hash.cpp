@@ -12,6 +12,11 @@ void blake2b(Room out, Bytes key, std::initializer_list<Bytes> parts) noexcept {
   for (const Bytes part : parts) crypto_generichash_update(&state, u8(part), part.size());
   crypto_generichash_final(&state, u8(out), out.size());
   sodium_memzero(&state, sizeof state);
+  if (!key.empty()) sodium_stackzero(deepest_call);
+}
+
+void sha256(std::span<std::byte, 32> out, Bytes message) noexcept {
+  crypto_hash_sha256(u8(out), u8(message), message.size());
 }
 
 std::array<std::byte, 16> siphash(std::span<const std::byte, 16> key, Bytes message) noexcept {
@@ -47,6 +52,7 @@ void HmacSha256Key::assign(std::span<const std::byte, 32> key) noexcept {
   crypto_auth_hmacsha256_init(&state, u8(key), key.size());
   std::memcpy(state_.data(), &state, sizeof state);
   sodium_memzero(&state, sizeof state);
+  sodium_stackzero(deepest_call);
 }
 
 void HmacSha256Key::mac(std::span<std::byte, mac_size> out, Bytes message) const noexcept {

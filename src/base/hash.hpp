@@ -11,6 +11,8 @@ namespace stek {
 /// length is 16 to 64.
 void blake2b(Room out, Bytes key, std::initializer_list<Bytes> parts) noexcept;
 
+void sha256(std::span<std::byte, 32> out, Bytes message) noexcept;
+
 /// SipHash-2-4-128.
 std::array<std::byte, 16> siphash(std::span<const std::byte, 16> key, Bytes message) noexcept;
 

@@ -15,4 +15,9 @@ auto* u8(Range&& bytes) noexcept {
   return reinterpret_cast<Char*>(bytes.data());
 }
 
+/// As far down the stack as calls into libsodium reach that absorb a key. It wipes its own state,
+/// but not what its compression functions had on the stack: a key is a whole message block of
+/// BLAKE2b.
+inline constexpr std::size_t deepest_call = 2048;
+
 }  // namespace stek

@@ -11,7 +11,7 @@
 
 namespace stek::keys {
 
-using Document = std::vector<std::byte, wire::WipingAllocator<std::byte>>;
+using Document = std::vector<std::byte, WipingAllocator<std::byte>>;
 
 Document document_of(const KeyRing& ring);
 

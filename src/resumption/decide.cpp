@@ -149,6 +149,21 @@ Objection young_enough(const Session& session, const Policy& policy, Instant now
   return fine;
 }
 
+bool has_identity(const Session& session) noexcept {
+  return !std::holds_alternative<std::monostate>(session.client_identity);
+}
+
+bool identity_expired(const Session& session, Instant now) noexcept {
+  return session.identity_expires && now >= *session.identity_expires;
+}
+
+Objection identity_is_current(const Session& session, Instant now) noexcept {
+  // RFC 5246 appendix F.1.4: "If either party suspects that the session may have been compromised,
+  // or that certificates may have expired or been revoked, it should force a full handshake."
+  if (identity_expired(session, now)) return full_handshake(Reason::identity_expired);
+  return fine;
+}
+
 Objection same_context(const Session& session, const Policy& policy) noexcept {
   if (session.context != policy.context) return full_handshake(Reason::context_differs);
   return fine;
@@ -161,7 +176,9 @@ ServerName server_name_of(const ClientHello& hello) noexcept {
 
 Objection same_server_name(const Session& session, const ClientHello& hello,
                            const Policy& policy) noexcept {
-  if (is_tls13(session.version) && policy.tls13_any_server_name) return fine;
+  if (is_tls13(session.version) && policy.tls13_any_server_name && !has_identity(session)) {
+    return fine;
+  }
   // RFC 6066 section 3: "A server that implements this extension MUST NOT accept the request to
   // resume the session if the server_name extension contains a different name."
   if (!same_server(session.server_name, server_name_of(hello))) {
@@ -294,6 +311,7 @@ Objection objection(const Session& session, const ClientHello& hello, const Poli
   if (auto o = decide_hello(hello, policy)) return o;
   if (auto o = same_version(session, hello, policy)) return o;
   if (auto o = young_enough(session, policy, now)) return o;
+  if (auto o = identity_is_current(session, now)) return o;
   if (auto o = same_context(session, policy)) return o;
   if (auto o = same_server_name(session, hello, policy)) return o;
   return is_tls13(session.version) ? objection_in_tls13(session, hello, policy)
@@ -341,6 +359,8 @@ std::optional<Error> refusal_to_issue(const Session& session, const Policy& poli
   if (renewed && now - session.authenticated_at >= cap_of(session, policy)) {
     return Error::authentication_too_old;
   }
+  if (has_identity(session) && policy.context == Context{}) return Error::context_missing;
+  if (identity_expired(session, now)) return Error::identity_expired;
   return std::nullopt;
 }
 

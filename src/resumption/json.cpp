@@ -4,52 +4,16 @@
 
 namespace stek {
 namespace wire {
-namespace {
-
-template <class T>
-bool get_list(const Json& json, std::vector<T>& list) {
-  if (!json.is_array()) return false;
-  list.clear();
-  for (const Json& element : json) {
-    if (!JsonForm<T>::get(element, list.emplace_back())) return false;
-  }
-  return true;
-}
-
-}  // namespace
 
 template <>
-struct JsonForm<std::vector<ProtocolVersion>> {
+struct JsonForm<std::vector<ProtocolVersion>> : JsonList<ProtocolVersion> {
   static constexpr std::string_view expects = "a list of versions, such as [\"TLS 1.2\"]";
-  static bool get(const Json& json, std::vector<ProtocolVersion>& list) {
-    return get_list(json, list);
-  }
 };
 
 template <>
-struct JsonForm<std::vector<CipherSuite>> {
+struct JsonForm<std::vector<CipherSuite>> : JsonList<CipherSuite> {
   static constexpr std::string_view expects =
       "a list of cipher suites by IANA's name or by number, such as [\"0xc02f\"]";
-  static bool get(const Json& json, std::vector<CipherSuite>& list) { return get_list(json, list); }
-};
-
-template <>
-struct JsonForm<std::vector<std::uint8_t>> {
-  static constexpr std::string_view expects = "a list of numbers, 0 to 255";
-  static bool get(const Json& json, std::vector<std::uint8_t>& list) {
-    return get_list(json, list);
-  }
-};
-
-template <>
-struct JsonForm<std::vector<std::byte>> {
-  static constexpr std::string_view expects = "bytes in hex";
-  static bool get(const Json& json, std::vector<std::byte>& bytes) {
-    if (!json.is_string()) return false;
-    const std::string_view hex = json.get_ref<const SecretText&>();
-    bytes.resize(hex.size() / 2);
-    return from_hex(bytes, hex);
-  }
 };
 
 template <class T>

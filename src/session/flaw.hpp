@@ -17,7 +17,7 @@ struct Stamp {
 };
 Stamp stamp_of(const Session& session) noexcept;
 
-std::optional<std::string_view> flaw_of(const Stamp& stamp) noexcept;
-std::optional<std::string_view> flaw_beside_stamp(const Session& session) noexcept;
+/// As `flaw_of(session)`, with the stamp in place of the session's own.
+std::optional<std::string_view> flaw_of(const Session& session, const Stamp& stamp) noexcept;
 
 }  // namespace stek

@@ -1,5 +1,6 @@
 #include "session/json.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/core.h>
@@ -38,6 +39,13 @@ std::optional<std::uint16_t> number16(const wire::Json& json) {
   const auto [end, error] = std::from_chars(text.data() + 2, text.data() + text.size(), n, 16);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return n;
+}
+
+wire::SecretText secret_hex(Bytes bytes) {
+  wire::SecretText hex((2 * bytes.size()) + 1, '\0');
+  to_hex(hex, bytes);
+  hex.pop_back();
+  return hex;
 }
 
 std::string_view text_in(const wire::Json& json) {
@@ -122,12 +130,7 @@ template <>
 struct JsonForm<SessionSecret> {
   static constexpr std::string_view expects =
       "the master secret as 96 hex digits, or a PSK as 64 or 96";
-  static Json put(const SessionSecret& value) {
-    SecretText hex((2 * value.size()) + 1, '\0');
-    to_hex(hex, value.expose());
-    hex.pop_back();
-    return hex;
-  }
+  static Json put(const SessionSecret& value) { return secret_hex(value.expose()); }
   static bool get(const Json& json, SessionSecret& value) {
     const std::string_view hex = text_in(json);
     Secret<SessionSecret::max_size> bytes;
@@ -139,12 +142,69 @@ struct JsonForm<SessionSecret> {
   }
 };
 
+/// "h2"; where that would not be printable, or look like this, "0x" and hex.
 template <>
-struct JsonForm<HostNameHash> {
-  static constexpr std::string_view expects = JsonForm<std::array<std::byte, 16>>::expects;
-  static Json put(const HostNameHash& value) { return to_hex(value.bytes); }
-  static bool get(const Json& json, HostNameHash& value) {
-    return JsonForm<std::array<std::byte, 16>>::get(json, value.bytes);
+struct JsonForm<ProtocolName> {
+  static constexpr std::string_view expects =
+      "a protocol's name of 1 to 255 printable characters, or its bytes in hex behind 0x";
+  static Json put(const ProtocolName& name) {
+    if (is_text(name.bytes)) return name.bytes;
+    return "0x" + to_hex(std::as_bytes(std::span(name.bytes)));
+  }
+  static bool get(const Json& json, ProtocolName& name) {
+    const std::string_view text = text_in(json);
+    if (is_text(text)) {
+      name.bytes = text;
+    } else {
+      if (!text.starts_with("0x")) return false;
+      name.bytes.resize((text.size() - 2) / 2);
+      if (!from_hex(std::as_writable_bytes(std::span(name.bytes)), text.substr(2))) return false;
+    }
+    return !name.bytes.empty() && name.bytes.size() <= 255;
+  }
+
+ private:
+  static bool is_text(std::string_view bytes) {
+    return !bytes.starts_with("0x") &&
+           std::ranges::all_of(bytes, [](char c) { return c >= ' ' && c <= '~'; });
+  }
+};
+
+template <>
+struct JsonForm<SecretBytes> {
+  static constexpr std::string_view expects = "bytes in hex, at least one";
+  static Json put(const SecretBytes& value) { return secret_hex(value.expose()); }
+  static bool get(const Json& json, SecretBytes& value) {
+    const std::string_view hex = text_in(json);
+    std::vector<std::byte, WipingAllocator<std::byte>> bytes(hex.size() / 2);
+    if (bytes.empty() || !from_hex(bytes, hex)) return false;
+    value = SecretBytes(bytes);
+    return true;
+  }
+};
+
+template <>
+struct JsonForm<CertificateChain> {
+  static constexpr std::string_view expects = "a list of certificates, each its DER in hex";
+  static Json put(const CertificateChain& chain) {
+    return JsonList<std::vector<std::byte>>::put(chain.certificates);
+  }
+  static bool get(const Json& json, CertificateChain& chain) {
+    auto& certificates = chain.certificates;
+    return JsonList<std::vector<std::byte>>::get(json, certificates) && !certificates.empty() &&
+           std::ranges::none_of(certificates, &std::vector<std::byte>::empty);
+  }
+};
+
+template <>
+struct JsonForm<HeartbeatMode> {
+  static constexpr std::string_view expects = "1 (peer_allowed_to_send) or 2";
+  static Json put(HeartbeatMode value) { return static_cast<std::uint8_t>(value); }
+  static bool get(const Json& json, HeartbeatMode& value) {
+    std::uint8_t mode = 0;
+    if (!JsonForm<std::uint8_t>::get(json, mode) || mode < 1 || mode > 2) return false;
+    value = static_cast<HeartbeatMode>(mode);
+    return true;
   }
 };
 
@@ -154,7 +214,10 @@ wire::Json to_json(const Session& session, Reveal reveal) {
   wire::Json json = wire::Json::object();
   wire::to_json(json, state::header, session);
   wire::to_json(json, state::options, session);
-  if (reveal == Reveal::no) json.erase("secret");
+  if (reveal == Reveal::no) {
+    json.erase("secret");
+    json.erase("application_data");
+  }
   return json;
 }
 

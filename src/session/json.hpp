@@ -12,7 +12,7 @@ namespace stek {
 
 enum class Reveal : bool { no, secret };
 
-/// Without the secret unless asked for it.
+/// Without the secret and the application data unless asked for them.
 wire::Json to_json(const Session& session, Reveal reveal);
 
 /// Versions and suites by name or number, bytes in hex; `version`, `cipher_suite` and `secret` must

@@ -50,6 +50,12 @@ bool same_server(const ServerName& a, const ServerName& b) noexcept {
   return hash_of(a) == hash_of(b);
 }
 
+ClientIdentityHash fingerprint_of(Bytes certificate) noexcept {
+  ClientIdentityHash hash{};
+  sha256(hash.bytes, certificate);
+  return hash;
+}
+
 Session Session::copy() const {
   Session copy;
   copy.transport = transport;
@@ -68,6 +74,11 @@ Session Session::copy() const {
   copy.server_name = server_name;
   copy.ticket_age_add = ticket_age_add;
   copy.max_early_data_size = max_early_data_size;
+  copy.alpn = alpn;
+  copy.client_identity = client_identity;
+  copy.identity_expires = identity_expires;
+  if (application_data) copy.application_data = application_data->copy();
+  copy.extras = extras;
   return copy;
 }
 

@@ -2,10 +2,41 @@
 
 #include "wire/size_class.hpp"
 
-namespace stek::state {
+namespace stek {
+
+using wire::Varying;
+
+std::size_t Varying<CertificateChain>::size(const CertificateChain& chain) noexcept {
+  std::size_t size = 0;
+  for (const auto& certificate : chain.certificates) size += head + certificate.size();
+  return size;
+}
+
+void Varying<CertificateChain>::put(wire::Writer& out, const CertificateChain& chain) noexcept {
+  for (const auto& certificate : chain.certificates) {
+    out.number(static_cast<std::uint8_t>(certificate.size() >> 16U));
+    out.number(static_cast<std::uint16_t>(certificate.size()));
+    out.bytes(certificate);
+  }
+}
+
+std::optional<CertificateChain> Varying<CertificateChain>::get(Bytes bytes) {
+  CertificateChain chain;
+  wire::Reader reader(bytes);
+  while (!reader.empty()) {
+    const std::size_t high = reader.u8();
+    const Bytes certificate = reader.bytes(high << 16U | reader.u16());
+    if (certificate.empty()) return std::nullopt;
+    chain.certificates.emplace_back(certificate.begin(), certificate.end());
+  }
+  return chain;
+}
+
+namespace state {
 namespace {
 
 static_assert(header.size == 93);
+static_assert(wire::largest_value == wire::largest_class - header.size - 3);
 static_assert(header.offset_of<&Session::secret>() + SessionSecret::max_size <= 64 &&
               header.offset_of<&Session::issued_at>() + 8 <= 64);
 
@@ -32,7 +63,7 @@ bool trim_secret(Session& session) noexcept {
   return true;
 }
 
-bool decode_parts(Session& session, Bytes state) noexcept {
+bool decode_parts(Session& session, Bytes state) {
   if (state.size() < header.size || !header.decode(state.first<header.size>(), session) ||
       !trim_secret(session)) {
     return false;
@@ -49,7 +80,7 @@ std::expected<std::size_t, Error> size_of(const Session& session, std::size_t sm
 }
 
 std::expected<void, Error> encode(Room room, const Session& session, const Stamp& stamp) noexcept {
-  if (flaw_beside_stamp(session) || flaw_of(stamp)) return std::unexpected(Error::invalid_session);
+  if (flaw_of(session, stamp)) return std::unexpected(Error::invalid_session);
   const auto head = room.first<header.size>();
   header.encode(head, session);
   header.set<&Session::issued_at>(head, stamp.issued_at);
@@ -63,11 +94,14 @@ std::expected<void, Error> encode(Room room, const Session& session, const Stamp
   return {};
 }
 
-bool decode(Session& session, Bytes state, std::size_t smallest) noexcept {
+bool decode(Session& session, Bytes state, std::size_t smallest) noexcept try {
   const bool good = decode_parts(session, state) && !flaw_of(session) &&
                     size_of(session, smallest) == state.size();
   if (!good) session = Session();
   return good;
+} catch (const std::bad_alloc&) {
+  session = Session();
+  return false;
 }
 
 std::expected<std::size_t, Error> size_of(const Opaque& opaque, std::size_t smallest) noexcept {
@@ -96,4 +130,5 @@ std::optional<Opaque> decode_opaque(Bytes state, std::size_t smallest) noexcept 
   return opaque;
 }
 
-}  // namespace stek::state
+}  // namespace state
+}  // namespace stek

@@ -43,16 +43,39 @@ struct Varying<HostName> {
 };
 
 template <>
-struct Varying<HostNameHash> {
-  static constexpr std::size_t min = 16;
-  static constexpr std::size_t max = 16;
-  static std::size_t size(const HostNameHash& /*hash*/) noexcept { return 16; }
-  static void put(Writer& out, const HostNameHash& hash) noexcept { out.bytes(hash.bytes); }
-  static std::optional<HostNameHash> get(Bytes bytes) noexcept {
-    HostNameHash hash{};
-    std::copy(bytes.begin(), bytes.end(), hash.bytes.begin());
-    return hash;
+struct Varying<ProtocolName> {
+  static constexpr std::size_t min = 1;
+  static constexpr std::size_t max = 255;
+  static std::size_t size(const ProtocolName& name) noexcept { return name.bytes.size(); }
+  static void put(Writer& out, const ProtocolName& name) noexcept {
+    out.bytes(std::as_bytes(std::span(name.bytes)));
   }
+  static std::optional<ProtocolName> get(Bytes bytes) {
+    return ProtocolName{{reinterpret_cast<const char*>(bytes.data()), bytes.size()}};
+  }
+};
+
+/// What the largest size class leaves for one option behind the header of 93 bytes.
+inline constexpr std::size_t largest_value = 16384 - 93 - 3;
+
+template <>
+struct Varying<SecretBytes> {
+  static constexpr std::size_t min = 1;
+  static constexpr std::size_t max = largest_value;
+  static std::size_t size(const SecretBytes& bytes) noexcept { return bytes.size(); }
+  static void put(Writer& out, const SecretBytes& bytes) noexcept { out.bytes(bytes.expose()); }
+  static std::optional<SecretBytes> get(Bytes bytes) { return SecretBytes(bytes); }
+};
+
+/// Each certificate behind its length in three bytes: RFC 5246 section 7.4.2's certificate_list.
+template <>
+struct Varying<CertificateChain> {
+  static constexpr std::size_t head = 3;
+  static constexpr std::size_t min = head + 1;
+  static constexpr std::size_t max = largest_value;
+  static std::size_t size(const CertificateChain& chain) noexcept;
+  static void put(Writer& out, const CertificateChain& chain) noexcept;
+  static std::optional<CertificateChain> get(Bytes bytes);
 };
 
 }  // namespace wire
@@ -84,6 +107,27 @@ inline constexpr wire::Header header{
     wire::Field<&Session::compression_method>{"compression_method", "refused unless 0"},
 };
 
+inline constexpr wire::Options extras{
+    "Extras",
+    wire::Option<&Extras::named_group, std::uint16_t>{1, "named_group", "of the key exchange"},
+    wire::Option<&Extras::heartbeat_mode, HeartbeatMode>{2, "heartbeat_mode", "RFC 6520: 1 or 2"},
+    wire::Option<&Extras::signature_algorithms, std::vector<std::uint16_t>>{
+        3, "signature_algorithms", "two bytes each"},
+    wire::Option<&Extras::supported_groups, std::vector<std::uint16_t>>{4, "supported_groups",
+                                                                        "two bytes each"},
+    wire::Option<&Extras::ec_point_formats, std::vector<std::uint8_t>>{5, "ec_point_formats",
+                                                                       "one byte each"},
+    wire::Option<&Extras::ffdhe_groups, std::vector<std::uint16_t>>{6, "ffdhe_groups",
+                                                                    "two bytes each"},
+};
+
+}  // namespace state
+
+template <>
+struct wire::Varying<Extras> : wire::Nested<Extras, state::extras> {};
+
+namespace state {
+
 inline constexpr wire::Options options{
     "SessionOption",
     wire::Option<&Session::server_name, HostName>{1, "server_name", "lower case, no trailing dot"},
@@ -92,6 +136,15 @@ inline constexpr wire::Options options{
                                                           "TLS 1.3, mandatory"},
     wire::Option<&Session::max_early_data_size, std::uint32_t>{4, "max_early_data_size",
                                                                "TLS 1.3, mandatory"},
+    wire::Option<&Session::alpn, ProtocolName>{5, "alpn", "RFC 7301 ProtocolName"},
+    wire::Option<&Session::client_identity, ClientIdentityHash>{6, "client_identity_hash",
+                                                                "SHA-256 of the certificate"},
+    wire::Option<&Session::client_identity, CertificateChain>{7, "client_identity_chain",
+                                                              "in place of 6"},
+    wire::Option<&Session::identity_expires, Instant>{8, "identity_expires", "least notAfter"},
+    wire::Option<&Session::application_data, SecretBytes>{9, "application_data",
+                                                          "the application's own"},
+    wire::Option<&Session::extras, Extras>{10, "extras", "as below"},
 };
 
 /// The state's size class, `smallest` being the ticket profile's first. `Error::too_large` when
@@ -102,7 +155,8 @@ std::expected<std::size_t, Error> size_of(const Session& session, std::size_t sm
 /// to say of the session with this stamp.
 std::expected<void, Error> encode(Room room, const Session& session, const Stamp& stamp) noexcept;
 
-/// False, with `session` as new, when `encode` would not have given these bytes.
+/// False, with `session` as new, when `encode` would not have given these bytes, or there is no
+/// memory for what they hold.
 [[nodiscard]] bool decode(Session& session, Bytes state, std::size_t smallest) noexcept;
 
 /// Opaque bytes in place of a session, under a label that the opener must name.

@@ -77,6 +77,13 @@ Seconds lifetime_of(const Policy& policy, const Snapshot& snapshot) noexcept {
   return std::min({policy.lifetime, snapshot.facts().lifetime, week});
 }
 
+/// No ticket outlives the identity in it.
+Seconds lifetime_of(const Session& session, const Policy& policy, const Snapshot& snapshot,
+                    Instant now) noexcept {
+  const Seconds lifetime = lifetime_of(policy, snapshot);
+  return session.identity_expires ? std::min(lifetime, *session.identity_expires - now) : lifetime;
+}
+
 Stamp stamp_for(const Session& session, const Policy& policy, Seconds lifetime,
                 Instant now) noexcept {
   const bool renewed = session.authenticated_at != Instant{};
@@ -141,7 +148,7 @@ std::expected<Ticket, Error> Tickets::issue(const Session& session, Room room,
   const auto ticket =
       room_for(state::size_of(session, blank->layout->smallest_state), *blank, room);
   if (!ticket) return std::unexpected(ticket.error());
-  const Seconds lifetime = lifetime_of(policy_, *hold.get());
+  const Seconds lifetime = lifetime_of(session, policy_, *hold.get(), now);
   const auto encoded = state::encode(ticket::body_of(*ticket, *blank->layout), session,
                                      stamp_for(session, policy_, lifetime, now));
   if (!encoded) return std::unexpected(encoded.error());

@@ -2,8 +2,47 @@
 
 #include <fmt/core.h>
 
+// The library's lexer keeps the token that it is at in a std::vector of the input's character type.
+// Given a character of our own, that vector is wiped like everything else.
+namespace stek::wire {
+enum class Character : unsigned char {};
+}  // namespace stek::wire
+
+template <>
+struct std::allocator<stek::wire::Character> : stek::WipingAllocator<stek::wire::Character> {
+  allocator() noexcept = default;
+};
+
+template <>
+struct std::char_traits<stek::wire::Character> {
+  using char_type = stek::wire::Character;
+  using int_type = int;
+  static constexpr int_type eof() noexcept { return -1; }
+  static constexpr int_type to_int_type(char_type c) noexcept { return static_cast<int_type>(c); }
+  static constexpr char_type to_char_type(int_type n) noexcept { return static_cast<char_type>(n); }
+};
+
 namespace stek::wire {
 namespace {
+
+/// Text, read as such characters.
+struct Characters {
+  using value_type = Character;
+  using difference_type = std::ptrdiff_t;
+  using iterator_category = std::input_iterator_tag;
+  using pointer = void;
+  using reference = Character;
+
+  const char* at;
+
+  Character operator*() const noexcept { return static_cast<Character>(*at); }
+  Characters& operator++() noexcept {
+    ++at;
+    return *this;
+  }
+  Characters operator++(int) noexcept { return {at++}; }
+  friend bool operator==(const Characters&, const Characters&) noexcept = default;
+};
 
 std::string line_and_column(std::string_view text, std::size_t byte) {
   const std::string_view before = text.substr(0, byte == 0 ? 0 : std::min(byte - 1, text.size()));
@@ -17,7 +56,7 @@ std::string line_and_column(std::string_view text, std::size_t byte) {
 
 std::expected<Json, Failure> parse_json(std::string_view text, std::string_view what) {
   try {
-    return Json::parse(text.begin(), text.end());
+    return Json::parse(Characters{text.data()}, Characters{text.data() + text.size()});
   } catch (const Json::parse_error& error) {
     // Its own text quotes the input.
     return std::unexpected(Failure{

@@ -1,6 +1,5 @@
-// A described record as a JSON object, in a JSON type that wipes what it frees (the library's lexer
-// excepted, which keeps the last token it read in a buffer of its own). Errors name the place and
-// what belongs there; they never quote the input.
+// A described record as a JSON object, in a JSON type that wipes what it frees. Errors name the
+// place and what belongs there; they never quote the input.
 #pragma once
 
 #include <expected>
@@ -17,22 +16,6 @@
 #include "wire/record.hpp"
 
 namespace stek::wire {
-
-template <class T>
-struct WipingAllocator {
-  using value_type = T;
-
-  WipingAllocator() noexcept = default;
-  template <class U>
-  explicit(false) WipingAllocator(const WipingAllocator<U>& /*other*/) noexcept {}
-
-  T* allocate(std::size_t n) { return std::allocator<T>().allocate(n); }
-  void deallocate(T* p, std::size_t n) noexcept {
-    wipe(Room(reinterpret_cast<std::byte*>(p), n * sizeof(T)));
-    std::allocator<T>().deallocate(p, n);
-  }
-  friend bool operator==(const WipingAllocator&, const WipingAllocator&) noexcept { return true; }
-};
 
 /// Wiped when freed. Short ones live inline: a secret as text never fits there.
 using SecretText = std::basic_string<char, std::char_traits<char>, WipingAllocator<char>>;
@@ -99,12 +82,58 @@ struct JsonForm<Instant> {
 
 template <std::size_t N>
 struct JsonForm<std::array<std::byte, N>> {
-  static constexpr std::string_view expects =
-      N == 16 ? "16 bytes as 32 hex digits" : "bytes in hex";
+  static constexpr std::string_view expects = N == 16   ? "16 bytes as 32 hex digits"
+                                              : N == 32 ? "32 bytes as 64 hex digits"
+                                                        : "bytes in hex";
   static Json put(const std::array<std::byte, N>& value) { return to_hex(value); }
   static bool get(const Json& json, std::array<std::byte, N>& value) {
     return json.is_string() && from_hex(value, json.template get_ref<const SecretText&>());
   }
+};
+
+template <>
+struct JsonForm<std::vector<std::byte>> {
+  static constexpr std::string_view expects = "bytes in hex";
+  static Json put(const std::vector<std::byte>& bytes) { return to_hex(bytes); }
+  static bool get(const Json& json, std::vector<std::byte>& bytes) {
+    if (!json.is_string()) return false;
+    const std::string_view hex = json.get_ref<const SecretText&>();
+    bytes.resize(hex.size() / 2);
+    return from_hex(bytes, hex);
+  }
+};
+
+template <NamedBytes M>
+struct JsonForm<M> {
+  using Form = JsonForm<decltype(M::bytes)>;
+  static constexpr std::string_view expects = Form::expects;
+  static Json put(const M& value) { return Form::put(value.bytes); }
+  static bool get(const Json& json, M& value) { return Form::get(json, value.bytes); }
+};
+
+/// `expects` for a list is said by each element type.
+template <class T>
+struct JsonList {
+  static Json put(const std::vector<T>& list) {
+    Json json = Json::array();
+    for (const T& element : list) json.push_back(JsonForm<T>::put(element));
+    return json;
+  }
+  static bool get(const Json& json, std::vector<T>& list) {
+    if (!json.is_array()) return false;
+    list.clear();
+    for (const Json& element : json) {
+      if (!JsonForm<T>::get(element, list.emplace_back())) return false;
+    }
+    return true;
+  }
+};
+
+template <std::unsigned_integral N>
+struct JsonForm<std::vector<N>> : JsonList<N> {
+  static_assert(sizeof(N) <= 2);
+  static constexpr std::string_view expects =
+      sizeof(N) == 1 ? "a list of numbers, 0 to 255" : "a list of numbers, 0 to 65535";
 };
 
 /// `Error::malformed` at a place, a JSON pointer such as "session: /cipher_suite".
@@ -135,10 +164,17 @@ struct ObjectReader {
     object.erase(found);
   }
 
+  /// A member that is a described record itself.
+  template <class V, class Description>
+  void take_record(std::string_view name, V& record, const Description& description);
+
   [[nodiscard]] std::string path(std::string_view name) const {
     return place + "/" + std::string(name);
   }
 };
+
+template <class Description, class T>
+void to_json(Json& json, const Description& description, const T& record);
 
 namespace detail {
 
@@ -155,8 +191,14 @@ void to_json(Json& json, const Flags<members...>& flags, const T& record) {
 }
 template <auto member, class V, class T>
 void to_json(Json& json, const Option<member, V>& option, const T& record) {
-  if (const V* value = value_in<V>(record.*member)) {
-    json[SecretText(option.name)] = JsonForm<V>::put(*value);
+  const V* value = value_in<V>(record.*member);
+  if (value == nullptr) return;
+  Json& place = json[SecretText(option.name)];
+  if constexpr (NestedRecord<V>) {
+    place = Json::object();
+    wire::to_json(place, Varying<V>::options, *value);
+  } else {
+    place = JsonForm<V>::put(*value);
   }
 }
 
@@ -179,8 +221,12 @@ void from_json(ObjectReader& in, const Option<member, V>& option, T& record) {
     return;
   }
   V value{};
-  in.take(option.name, value, Presence::required);
-  if (!in.failure) record.*member = value;
+  if constexpr (NestedRecord<V>) {
+    in.take_record(option.name, value, Varying<V>::options);
+  } else {
+    in.take(option.name, value, Presence::required);
+  }
+  if (!in.failure) record.*member = std::move(value);
 }
 
 }  // namespace detail
@@ -209,5 +255,13 @@ std::optional<Failure> from_json(Json& json, std::string_view place, T& record,
 
 /// A failure when something is left in `json` that nobody asked for.
 std::optional<Failure> refuse_leftovers(const Json& json, std::string_view place);
+
+template <class V, class Description>
+void ObjectReader::take_record(std::string_view name, V& record, const Description& description) {
+  const auto found = object.find(SecretText(name));
+  failure = from_json(*found, path(name), record, description);
+  if (!failure) failure = refuse_leftovers(*found, path(name));
+  if (!failure) object.erase(found);
+}
 
 }  // namespace stek::wire

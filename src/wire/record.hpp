@@ -8,12 +8,14 @@
 // present or absent, behind its type and length, in ascending order of type, each at most once.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <optional>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <variant>
+#include <vector>
 
 #include <stek/time.hpp>
 
@@ -96,6 +98,17 @@ struct Fixed<std::array<std::byte, N>> {
     }
     return true;
   }
+};
+
+/// An array of bytes that has a name of its own: a struct of `bytes` and nothing else.
+template <class M>
+concept NamedBytes = std::same_as<decltype(M::bytes), std::array<std::byte, sizeof(M)>>;
+
+template <NamedBytes M>
+struct Fixed<M> : Fixed<decltype(M::bytes)> {
+  using Base = Fixed<decltype(M::bytes)>;
+  static void put(Writer& out, const M& value) noexcept { Base::put(out, value.bytes); }
+  static bool get(Reader& in, M& value) noexcept { return Base::get(in, value.bytes); }
 };
 
 /// Whether a JSON object may leave a field out, which then keeps its default.
@@ -219,20 +232,43 @@ struct Header {
 };
 
 /// How a type lies in an option: `min` and `max` bytes, `put`, and `get`, which refuses bytes that
-/// are no value.
+/// are no value. `get` is given between `min` and `max` bytes, and may throw std::bad_alloc.
 template <class V>
 struct Varying;
 
-template <std::unsigned_integral V>
+template <class V>
+  requires(Fixed<V>::size > 0)
 struct Varying<V> {
-  static constexpr std::size_t min = sizeof(V);
-  static constexpr std::size_t max = sizeof(V);
-  static std::size_t size(V /*value*/) noexcept { return sizeof(V); }
-  static void put(Writer& out, V value) noexcept { out.number(value); }
-  static std::optional<V> get(Bytes bytes) noexcept { return Reader(bytes).number<V>(); }
+  static constexpr std::size_t min = Fixed<V>::size;
+  static constexpr std::size_t max = Fixed<V>::size;
+  static std::size_t size(const V& /*value*/) noexcept { return Fixed<V>::size; }
+  static void put(Writer& out, const V& value) noexcept { Fixed<V>::put(out, value); }
+  static std::optional<V> get(Bytes bytes) noexcept {
+    Reader reader(bytes);
+    V value{};
+    return Fixed<V>::get(reader, value) ? std::optional(value) : std::nullopt;
+  }
 };
 
-/// Where a value lies in an optional or a variant member.
+/// A list of 1 to 255 numbers.
+template <std::unsigned_integral N>
+struct Varying<std::vector<N>> {
+  static constexpr std::size_t min = sizeof(N);
+  static constexpr std::size_t max = 255 * sizeof(N);
+  static std::size_t size(const std::vector<N>& list) noexcept { return list.size() * sizeof(N); }
+  static void put(Writer& out, const std::vector<N>& list) noexcept {
+    for (const N n : list) out.number(n);
+  }
+  static std::optional<std::vector<N>> get(Bytes bytes) {
+    if (bytes.size() % sizeof(N) != 0) return std::nullopt;
+    std::vector<N> list(bytes.size() / sizeof(N));
+    Reader reader(bytes);
+    for (N& n : list) n = reader.number<N>();
+    return list;
+  }
+};
+
+/// Where a value lies in a member that is an optional, a variant, or a list.
 template <class V>
 const V* value_in(const std::optional<V>& member) noexcept {
   return member ? &*member : nullptr;
@@ -241,16 +277,25 @@ template <class V, class... Alternatives>
 const V* value_in(const std::variant<Alternatives...>& member) noexcept {
   return std::get_if<V>(&member);
 }
+template <class V, class N>
+const V* value_in(const std::vector<N>& member) noexcept {
+  return member.empty() ? nullptr : &member;
+}
 template <class V>
 bool is_set(const std::optional<V>& member) noexcept {
   return member.has_value();
+}
+template <class N>
+bool is_set(const std::vector<N>& member) noexcept {
+  return !member.empty();
 }
 template <class... Alternatives>
 bool is_set(const std::variant<std::monostate, Alternatives...>& member) noexcept {
   return member.index() != 0;
 }
 
-/// An optional field: `member` is a std::optional<V>, or a variant of which V is an alternative.
+/// An optional field: `member` is a std::optional<V>, a variant of which V is an alternative, or a
+/// list, which is absent when empty.
 template <auto member, class V>
 struct Option {
   using Codec = Varying<V>;
@@ -276,13 +321,14 @@ struct Option {
   }
   /// False when the bytes are no value, or the member has one already.
   template <class T>
-  static bool get(Bytes bytes, T& record) noexcept {
+  static bool get(Bytes bytes, T& record) {
     if (is_set(record.*member) || bytes.size() < Codec::min || bytes.size() > Codec::max) {
       return false;
     }
-    const std::optional<V> value = Codec::get(bytes);
-    if (value) record.*member = *value;
-    return value.has_value();
+    std::optional<V> value = Codec::get(bytes);
+    if (!value) return false;
+    record.*member = *std::move(value);
+    return true;
   }
 };
 
@@ -290,6 +336,10 @@ template <class... Parts>
 struct Options {
   std::string_view name;
   std::tuple<Parts...> parts;
+
+  /// The length of the shortest option, and of all options at their longest.
+  static constexpr std::size_t least = std::min({Parts::head + Parts::Codec::min...});
+  static constexpr std::size_t most = ((Parts::head + Parts::Codec::max) + ...);
 
   explicit constexpr Options(std::string_view its_name, Parts... its_parts)
       : name(its_name), parts(its_parts...) {}
@@ -305,7 +355,7 @@ struct Options {
   /// Reads up to the padding, which begins with a type of zero, or the end. False for an unknown
   /// type, a type out of order, or a value that is refused.
   template <class T>
-  [[nodiscard]] bool decode(Reader& in, T& record) const noexcept {
+  [[nodiscard]] bool decode(Reader& in, T& record) const {
     std::uint8_t last = 0;
     while (!in.empty() && in.rest().front() != std::byte{0}) {
       const std::uint8_t type = in.u8();
@@ -318,7 +368,7 @@ struct Options {
 
  private:
   template <class T>
-  bool get(std::uint8_t type, Bytes value, T& record) const noexcept {
+  bool get(std::uint8_t type, Bytes value, T& record) const {
     return std::apply(
         [&](const auto&... part) {
           return ((part.type == type && part.get(value, record)) || ...);
@@ -326,6 +376,25 @@ struct Options {
         parts);
   }
 };
+
+/// A record in an option of another: options of its own, at least one of them.
+template <class V, const auto& its_options>
+struct Nested {
+  static constexpr const auto& options = its_options;
+  static constexpr std::size_t min = options.least;
+  static constexpr std::size_t max = options.most;
+  static std::size_t size(const V& record) noexcept { return options.size(record); }
+  static void put(Writer& out, const V& record) noexcept { options.encode(out, record); }
+  static std::optional<V> get(Bytes bytes) {
+    Reader reader(bytes);
+    V record;
+    // No padding in here: all of the bytes are options.
+    if (!options.decode(reader, record) || !reader.done()) return std::nullopt;
+    return record;
+  }
+};
+template <class V>
+concept NestedRecord = requires { Varying<V>::options; };
 
 /// `opaque name<min..max>`: a Bytes member behind a length of `width` bytes. Decoded, it points
 /// into the input.

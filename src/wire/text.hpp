@@ -56,7 +56,7 @@ std::string text_of(const Option<member, V>& option) {
   const std::string length = Codec::min == Codec::max
                                  ? fmt::format("[{}]", Codec::min)
                                  : fmt::format("<{}..{}>", Codec::min, Codec::max);
-  return fmt::format("    case {:>3}: {:<28} /* {} */\n", option.type,
+  return fmt::format("    case {:>3}: {:<38} /* {} */\n", option.type,
                      fmt::format("opaque {}{};", option.name, length), option.note);
 }
 
