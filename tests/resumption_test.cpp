@@ -144,6 +144,24 @@ TEST_CASE("a session of another context is a full handshake, none being a contex
   CHECK_EQ(c.reason(), Reason::context_differs);
 }
 
+TEST_CASE("5246 F.1.4: past the end of the client's identity is a full handshake, to the second") {
+  Case c;
+  c.session.client_identity = ClientIdentityHash{};
+  c.session.identity_expires = c.now + Seconds(1);
+  CHECK_EQ(c.reason(), Reason::resumes);
+  c.session.identity_expires = c.now;
+  CHECK_EQ(c.reason(), Reason::identity_expired);
+}
+
+TEST_CASE("a session with a client identity never changes its server name, whatever the policy") {
+  Tls13Case c;
+  c.policy.tls13_any_server_name = true;
+  c.hello.server_name = HostName::from("other.example");
+  CHECK_EQ(c.reason(), Reason::resumes);
+  c.session.client_identity = ClientIdentityHash{};
+  CHECK_EQ(c.reason(), Reason::server_name_differs);
+}
+
 TEST_CASE("6066 3: another server name is a full handshake; case does not matter, absence does") {
   Case c;
   c.hello.server_name = HostName::from("SHOP.Example.");

@@ -223,9 +223,10 @@ TEST_CASE("random sessions survive JSON when the secret is revealed, and lose on
     const auto back = session_from_json(revealed);
     REQUIRE_MESSAGE(back, (back ? "" : back.error().message));
     CHECK(*back == session);
-    const auto hidden = to_json(session, Reveal::no).dump();
-    CHECK(hidden.find(to_hex(session.secret.expose()).c_str()) == wire::SecretText::npos);
-    CHECK(hidden.find("\"secret\"") == wire::SecretText::npos);
+    const wire::Json hidden = to_json(session, Reveal::no);
+    CHECK(hidden.dump().find(to_hex(session.secret.expose()).c_str()) == wire::SecretText::npos);
+    CHECK_FALSE(hidden.contains("secret"));
+    CHECK_FALSE(hidden.contains("application_data"));
   }
 }
 
@@ -240,6 +241,78 @@ TEST_CASE("versions and suites are read by name or number") {
     CHECK_EQ(session->version, ProtocolVersion::tls1_2);
     CHECK_EQ(session->cipher_suite, CipherSuite{0x002f});
   }
+}
+
+/// The message for a TLS 1.2 session with these members besides.
+std::string message_for(std::string_view members) {
+  const auto session = session_from_json(R"({"version":771,"cipher_suite":47,"secret":")" +
+                                         std::string(96, 'a') + "\"," + std::string(members) + "}");
+  return session ? "" : session.error().message;
+}
+
+TEST_CASE("every kind of field in JSON is refused at its place, with what belongs there") {
+  CHECK_EQ(message_for(R"("transport":"udp")"),
+           "session: /transport: expected \"tls\", \"dtls\" or \"quic\"");
+  CHECK_EQ(message_for(R"("extended_master_secret":1)"),
+           "session: /extended_master_secret: expected true or false");
+  CHECK_EQ(message_for(R"("max_fragment_length":5)"),
+           "session: /max_fragment_length: expected a code of RFC 6066 section 4, 0 to 4");
+  CHECK_EQ(message_for(R"("lifetime":4294967296)"),
+           "session: /lifetime: expected a number of seconds, less than 2^32");
+  CHECK_EQ(message_for(R"("issued_at":-1)"),
+           "session: /issued_at: expected seconds since 1970-01-01T00:00:00Z, less than 2^40");
+  CHECK_EQ(message_for(R"("context":"00")"),
+           "session: /context: expected 16 bytes as 32 hex digits");
+  CHECK_EQ(message_for(R"("server_name":"")"),
+           "session: /server_name: expected a host name of 1 to 255 printable characters");
+  CHECK_EQ(message_for(R"("server_name":"a","server_name_hash":"00")"),
+           "session: /server_name_hash: given in two forms");
+  CHECK_EQ(message_for(R"("ticket_age_add":4294967296)"),
+           "session: /ticket_age_add: expected a number, zero or greater, in its range");
+  for (const char* alpn :
+       {R"("alpn":"")", R"("alpn":"0x")", R"("alpn":"0xzz")", R"("alpn":"\u0000")"}) {
+    CHECK_EQ(message_for(alpn),
+             "session: /alpn: expected a protocol's name of 1 to 255 printable characters, or its "
+             "bytes in hex behind 0x");
+  }
+  CHECK_EQ(message_for(R"("client_identity_hash":"00")"),
+           "session: /client_identity_hash: expected 32 bytes as 64 hex digits");
+  for (const char* chain :
+       {R"("client_identity_chain":"00")", R"("client_identity_chain":[])",
+        R"("client_identity_chain":[""])", R"("client_identity_chain":["0"])"}) {
+    CHECK_EQ(
+        message_for(chain),
+        "session: /client_identity_chain: expected a list of certificates, each its DER in hex");
+  }
+  CHECK_EQ(message_for(R"("application_data":"")"),
+           "session: /application_data: expected bytes in hex, at least one");
+  CHECK_EQ(message_for(R"("extras":[])"), "session: /extras/: expected an object");
+  CHECK_EQ(message_for(R"("extras":{"named_group":65536})"),
+           "session: /extras/named_group: expected a number, zero or greater, in its range");
+  CHECK_EQ(message_for(R"("extras":{"heartbeat_mode":3})"),
+           "session: /extras/heartbeat_mode: expected 1 (peer_allowed_to_send) or 2");
+  CHECK_EQ(message_for(R"("extras":{"supported_groups":[29,65536]})"),
+           "session: /extras/supported_groups: expected a list of numbers, 0 to 65535");
+  CHECK_EQ(message_for(R"("extras":{"ec_point_formats":256})"),
+           "session: /extras/ec_point_formats: expected a list of numbers, 0 to 255");
+  CHECK_EQ(message_for(R"("extras":{"curve":29})"),
+           "session: /extras: has a field of unknown name");
+}
+
+TEST_CASE("an ALPN name is text where it can be, and hex where text would mislead") {
+  const auto text_of = [](std::string bytes) {
+    Session session = test::typical_session();
+    session.alpn = ProtocolName{std::move(bytes)};
+    const auto json = to_json(session, Reveal::secret);
+    const auto back = session_from_json(json.dump());
+    REQUIRE(back);
+    CHECK(back->alpn == session.alpn);
+    return std::string(json["alpn"].get_ref<const wire::SecretText&>());
+  };
+  CHECK_EQ(text_of("h2"), "h2");
+  CHECK_EQ(text_of("http/1.1"), "http/1.1");
+  CHECK_EQ(text_of("\x0a\x0a"), "0x0a0a");
+  CHECK_EQ(text_of("0x6832"), "0x307836383332");
 }
 
 TEST_CASE("malformed session JSON is refused with the place, and not quoted") {

@@ -302,6 +302,29 @@ TEST_CASE("what has no extended master secret gets no ticket, unless the policy 
   CHECK(legacy.in("", {}, noon)->issue(session, room, noon));
 }
 
+TEST_CASE("a session with a client identity gets a ticket only under a context, until it expires") {
+  Fixture fixture;
+  auto ticketer = fixture.open();
+  Session session = test::typical_session();
+  session.client_identity = ClientIdentityHash{};
+  session.identity_expires = noon + hours(1);
+  std::array<std::byte, max_ticket> room;
+  const auto anywhere = ticketer.in("public", {}, noon).value();
+  CHECK_EQ(anywhere.issue(session, room, noon).error(), Error::context_missing);
+
+  const auto shop = ticketer.in("public", Context{std::byte{1}}, noon).value();
+  const auto ticket = shop.issue(session, room, noon);
+  REQUIRE(ticket);
+  CHECK_EQ(ticket->lifetime_hint, hours(1));
+  CHECK_EQ(shop.open(ticket->bytes, noon)->client_identity, session.client_identity);
+  const auto reason = [&](Instant now) {
+    return shop.resume(ticket->bytes, hello_for(session), now).verdict.reason;
+  };
+  CHECK_EQ(reason(noon + hours(1) - Seconds(1)), Reason::resumes);
+  CHECK_NE(reason(noon + hours(1)), Reason::resumes);
+  CHECK_EQ(shop.issue(session, room, noon + hours(1)).error(), Error::identity_expired);
+}
+
 TEST_CASE("the lifetime hint is the least of policy, ring, key and a week") {
   Fixture fixture;
   std::array<std::byte, max_ticket> room;

@@ -73,6 +73,9 @@ std::unexpected<Complaint> no_ticket(Error error, const Session& session, const 
   if (error == Error::no_extended_master_secret) {
     hint = "set \"extended_master_secret\": true where the handshake negotiated it (RFC 7627)";
   }
+  if (error == Error::context_missing) {
+    hint = "name the configuration that authenticated the client with --context";
+  }
   return complain(Exit::failure, std::move(message), std::move(hint));
 }
 
