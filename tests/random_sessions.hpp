@@ -3,10 +3,9 @@
 
 #include <random>
 
-#include <stek/session.hpp>
+#include <stek/cipher_suite.hpp>
 
 #include "session/state.hpp"
-#include "session/suites.hpp"
 
 namespace stek::test {
 
@@ -103,8 +102,8 @@ inline void add_rarities(Random& random, Session& session) {
 inline CipherSuite random_suite(Random& random, bool tls13) {
   for (;;) {
     const auto suite = static_cast<CipherSuite>(random());
-    const SuiteTraits traits = traits_of(suite);
-    if (traits.known && traits.tls13 == tls13 && traits.hash_size <= 48) return suite;
+    const CipherSpec spec = cipher_spec_of(suite);
+    if (spec.known && spec.tls13 == tls13) return suite;
   }
 }
 
@@ -123,7 +122,8 @@ inline Session random_session(Random& random) {
   session.secret =
       random_session_secret(random, secret_size(session.version, session.cipher_suite));
   session.extended_master_secret = !tls13 && below(random, 2) == 1;
-  session.encrypt_then_mac = traits_of(session.cipher_suite).cbc && below(random, 2) == 1;
+  session.encrypt_then_mac =
+      cipher_spec_of(session.cipher_suite).mode == CipherMode::cbc && below(random, 2) == 1;
   session.max_fragment_length = static_cast<MaxFragmentLength>(below(random, 5));
   session.issued_at = noon + Seconds(below(random, 100'000));
   session.authenticated_at = session.issued_at - Seconds(below(random, 80'000));

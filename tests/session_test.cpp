@@ -328,24 +328,5 @@ TEST_CASE("malformed session JSON is refused with the place, and not quoted") {
            "session: /secret: expected the master secret as 96 hex digits, or a PSK as 64 or 96");
 }
 
-TEST_CASE("the suite table knows IANA's suites, and none of the signalling values") {
-  CHECK_EQ(name_of(CipherSuite{0xc02b}), "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
-  CHECK_EQ(suite_named("TLS_AES_256_GCM_SHA384"), CipherSuite{0x1302});
-  CHECK(name_of(CipherSuite{0x00ff}).empty());
-  CHECK_FALSE(suite_named("TLS_FALLBACK_SCSV"));
-  std::size_t known = 0;
-  for (unsigned value = 0; value <= 0xffff; ++value) {
-    const auto suite = static_cast<CipherSuite>(value);
-    CHECK_EQ(traits_of(suite).known, !name_of(suite).empty());
-    if (traits_of(suite).known) ++known;
-  }
-  CHECK_EQ(known, 349);
-  CHECK(traits_of(CipherSuite{0x002f}).cbc);
-  CHECK_FALSE(traits_of(CipherSuite{0xc02b}).cbc);
-  CHECK_EQ(traits_of(CipherSuite{0x1302}).hash_size, 48);
-  CHECK(traits_of(CipherSuite{0x1301}).tls13);
-  CHECK(traits_of(CipherSuite{0xc103}).tls13);
-}
-
 }  // namespace
 }  // namespace stek

@@ -1,8 +1,7 @@
 #include <algorithm>
 
+#include <stek/cipher_suite.hpp>
 #include <stek/resumption.hpp>
-
-#include "session/suites.hpp"
 
 namespace stek {
 namespace {
@@ -204,9 +203,9 @@ Objection same_hash(const Session& session, const ClientHello& hello,
   // RFC 8446 section 4.2.11: "The server MUST ensure that it selects a compatible PSK (if any) and
   // cipher suite."
   const auto suits = [&](CipherSuite suite) {
-    const SuiteTraits traits = traits_of(suite);
-    return traits.known && traits.tls13 && enabled(policy, suite) &&
-           traits.hash_size == traits_of(session.cipher_suite).hash_size;
+    const CipherSpec spec = cipher_spec_of(suite);
+    return spec.known && spec.tls13 && enabled(policy, suite) &&
+           spec.hash == cipher_spec_of(session.cipher_suite).hash;
   };
   if (std::ranges::none_of(hello.cipher_suites, suits)) return full_handshake(Reason::hash_differs);
   return fine;
@@ -240,7 +239,7 @@ Objection same_encrypt_then_mac(const Session& session, const ClientHello& hello
   // RFC 7366 section 3: "If a server receives an encrypt-then-MAC request extension from a client
   // and then selects a stream or Authenticated Encryption with Associated Data (AEAD) ciphersuite,
   // it MUST NOT send an encrypt-then-MAC response extension back to the client."
-  if (!traits_of(session.cipher_suite).cbc) return fine;
+  if (cipher_spec_of(session.cipher_suite).mode != CipherMode::cbc) return fine;
   // RFC 7366 section 3.1 makes it an error to go back to MAC-then-encrypt in a renegotiation, and
   // is silent on resumption.
   if (session.encrypt_then_mac && !hello.encrypt_then_mac) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "session/suites.hpp"
+#include <stek/cipher_suite.hpp>
 
 namespace stek {
 
@@ -132,14 +132,15 @@ Flaw flaw_of(const Stamp& stamp) noexcept {
 }  // namespace
 
 Flaw flaw_of(const Session& session, const Stamp& stamp) noexcept {
-  const SuiteTraits suite = traits_of(session.cipher_suite);
+  const CipherSpec suite = cipher_spec_of(session.cipher_suite);
   const bool tls13 = is_tls13(session.version);
   if (!version_fits_transport(session.transport, session.version)) {
     return "version: not one of this transport";
   }
   if (!suite.known) return "cipher_suite: not a suite that IANA lists";
   if (suite.tls13 != tls13) return "cipher_suite: not one of this version";
-  if (session.encrypt_then_mac && !suite.cbc) return "encrypt_then_mac: only with a CBC suite";
+  if (session.encrypt_then_mac && suite.mode != CipherMode::cbc)
+    return "encrypt_then_mac: only with a CBC suite";
   if (const Flaw flaw = flaw_of_secret(session)) return flaw;
   if (const Flaw flaw = flaw_of_extensions(session)) return flaw;
   if (const Flaw flaw = tls13 ? flaw_of_tls13(session) : flaw_of_tls12(session)) return flaw;

@@ -5,8 +5,9 @@
 
 #include <fmt/core.h>
 
+#include <stek/cipher_suite.hpp>
+
 #include "session/state.hpp"
-#include "session/suites.hpp"
 
 namespace stek {
 namespace {

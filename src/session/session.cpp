@@ -1,7 +1,6 @@
-#include <stek/session.hpp>
+#include <stek/cipher_suite.hpp>
 
 #include "base/hash.hpp"
-#include "session/suites.hpp"
 
 namespace stek {
 
@@ -13,7 +12,7 @@ SessionSecret::SessionSecret(Bytes bytes) noexcept {
 
 std::size_t secret_size(ProtocolVersion version, CipherSuite suite) noexcept {
   constexpr std::size_t master_secret_size = 48;
-  return is_tls13(version) ? traits_of(suite).hash_size : master_secret_size;
+  return is_tls13(version) ? size_of(cipher_spec_of(suite).hash) : master_secret_size;
 }
 
 std::optional<HostName> HostName::from(std::string_view name) noexcept {

@@ -1,6 +1,6 @@
-// IANA's "TLS Cipher Suites" registry. The registry has names only; what a suite means for a
-// session is read off its name, by the grammar that the names follow.
-#include "session/suites.hpp"
+// IANA's "TLS Cipher Suites" registry. What a suite means is read off its name when this file is
+// compiled; a name that does not read as one does not compile.
+#include <stek/cipher_suite.hpp>
 
 #include <algorithm>
 
@@ -367,14 +367,184 @@ constexpr auto registry = std::to_array<Row>({
 });
 static_assert(std::ranges::is_sorted(registry, {}, &Row::value));
 
-constexpr SuiteTraits traits_of(std::string_view name) {
-  SuiteTraits traits{.known = true};
-  // Suites of TLS 1.3 name no key exchange, but for those of RFC 9367.
-  traits.tls13 = !name.contains("_WITH_") || name.contains("_MGM_");
-  traits.cbc = name.contains("_CBC");
-  if (name.ends_with("_SHA384")) traits.hash_size = 48;
-  return traits;
+// ---- the words that names are made of
+
+struct Exchange {
+  std::string_view name;
+  KeyExchange key_exchange;
+  Authentication authentication;
+};
+
+constexpr auto exchanges = std::to_array<Exchange>({
+    {"RSA", KeyExchange::rsa, Authentication::rsa},
+    {"DH_DSS", KeyExchange::dh, Authentication::dss},
+    {"DH_RSA", KeyExchange::dh, Authentication::rsa},
+    {"DHE_DSS", KeyExchange::dhe, Authentication::dss},
+    {"DHE_RSA", KeyExchange::dhe, Authentication::rsa},
+    {"DH_anon", KeyExchange::dhe, Authentication::anonymous},
+    {"ECDH_ECDSA", KeyExchange::ecdh, Authentication::ecdsa},
+    {"ECDH_RSA", KeyExchange::ecdh, Authentication::rsa},
+    {"ECDHE_ECDSA", KeyExchange::ecdhe, Authentication::ecdsa},
+    {"ECDHE_RSA", KeyExchange::ecdhe, Authentication::rsa},
+    {"ECDH_anon", KeyExchange::ecdhe, Authentication::anonymous},
+    {"PSK", KeyExchange::psk, Authentication::psk},
+    {"RSA_PSK", KeyExchange::rsa_psk, Authentication::rsa},
+    {"DHE_PSK", KeyExchange::dhe_psk, Authentication::psk},
+    {"PSK_DHE", KeyExchange::dhe_psk, Authentication::psk},
+    {"ECDHE_PSK", KeyExchange::ecdhe_psk, Authentication::psk},
+    {"SRP_SHA", KeyExchange::srp, Authentication::srp},
+    {"SRP_SHA_RSA", KeyExchange::srp, Authentication::rsa},
+    {"SRP_SHA_DSS", KeyExchange::srp, Authentication::dss},
+    {"KRB5", KeyExchange::krb5, Authentication::krb5},
+    {"ECCPWD", KeyExchange::eccpwd, Authentication::eccpwd},
+    {"GOSTR341112_256", KeyExchange::gost, Authentication::gost},
+});
+
+struct Protection {
+  std::string_view name;
+  BulkCipher cipher;
+  CipherMode mode;
+  std::uint16_t key_bits;
+  std::uint8_t tag_size = 0;  ///< 0: that of the MAC, which the name has behind this
+  Mac mac = Mac::aead;
+  Hash hash = Hash::sha256;  ///< where the name has none behind this
+};
+
+constexpr auto protections = std::to_array<Protection>({
+    {"NULL", BulkCipher::null, CipherMode::null, 0},
+    {"RC4_40", BulkCipher::rc4, CipherMode::stream, 40},
+    {"RC4_128", BulkCipher::rc4, CipherMode::stream, 128},
+    {"RC2_CBC_40", BulkCipher::rc2, CipherMode::cbc, 40},
+    {"IDEA_CBC", BulkCipher::idea, CipherMode::cbc, 128},
+    {"DES40_CBC", BulkCipher::des, CipherMode::cbc, 40},
+    {"DES_CBC_40", BulkCipher::des, CipherMode::cbc, 40},
+    {"DES_CBC", BulkCipher::des, CipherMode::cbc, 56},
+    {"3DES_EDE_CBC", BulkCipher::triple_des, CipherMode::cbc, 168},
+    {"SEED_CBC", BulkCipher::seed, CipherMode::cbc, 128},
+    {"AES_128_CBC", BulkCipher::aes, CipherMode::cbc, 128},
+    {"AES_256_CBC", BulkCipher::aes, CipherMode::cbc, 256},
+    {"CAMELLIA_128_CBC", BulkCipher::camellia, CipherMode::cbc, 128},
+    {"CAMELLIA_256_CBC", BulkCipher::camellia, CipherMode::cbc, 256},
+    {"ARIA_128_CBC", BulkCipher::aria, CipherMode::cbc, 128},
+    {"ARIA_256_CBC", BulkCipher::aria, CipherMode::cbc, 256},
+    {"AES_128_GCM", BulkCipher::aes, CipherMode::gcm, 128, 16},
+    {"AES_256_GCM", BulkCipher::aes, CipherMode::gcm, 256, 16},
+    {"CAMELLIA_128_GCM", BulkCipher::camellia, CipherMode::gcm, 128, 16},
+    {"CAMELLIA_256_GCM", BulkCipher::camellia, CipherMode::gcm, 256, 16},
+    {"ARIA_128_GCM", BulkCipher::aria, CipherMode::gcm, 128, 16},
+    {"ARIA_256_GCM", BulkCipher::aria, CipherMode::gcm, 256, 16},
+    // RFC 6655 section 3: the PRF of a CCM suite without a hash in its name is SHA-256's.
+    {"AES_128_CCM", BulkCipher::aes, CipherMode::ccm, 128, 16},
+    {"AES_256_CCM", BulkCipher::aes, CipherMode::ccm, 256, 16},
+    {"AES_128_CCM_8", BulkCipher::aes, CipherMode::ccm, 128, 8},
+    {"AES_256_CCM_8", BulkCipher::aes, CipherMode::ccm, 256, 8},
+    {"CHACHA20_POLY1305", BulkCipher::chacha20, CipherMode::poly1305, 256, 16},
+    {"SM4_GCM", BulkCipher::sm4, CipherMode::gcm, 128, 16},
+    {"SM4_CCM", BulkCipher::sm4, CipherMode::ccm, 128, 16},
+    {"AEGIS_128L", BulkCipher::aegis, CipherMode::aegis, 128, 16},
+    {"AEGIS_256", BulkCipher::aegis, CipherMode::aegis, 256, 16},
+    // RFC 9150: integrity alone, by HMAC.
+    {"SHA256", BulkCipher::null, CipherMode::null, 0, 32, Mac::sha256},
+    {"SHA384", BulkCipher::null, CipherMode::null, 0, 48, Mac::sha384},
+    // RFC 9189 section 4.1 and RFC 9367 section 4.1.
+    {"KUZNYECHIK_CTR_OMAC", BulkCipher::kuznyechik, CipherMode::stream, 256, 16, Mac::omac,
+     Hash::streebog256},
+    {"MAGMA_CTR_OMAC", BulkCipher::magma, CipherMode::stream, 256, 8, Mac::omac, Hash::streebog256},
+    {"28147_CNT_IMIT", BulkCipher::gost28147, CipherMode::stream, 256, 4, Mac::imit,
+     Hash::streebog256},
+    {"KUZNYECHIK_MGM_L", BulkCipher::kuznyechik, CipherMode::mgm, 256, 16, Mac::aead,
+     Hash::streebog256},
+    {"KUZNYECHIK_MGM_S", BulkCipher::kuznyechik, CipherMode::mgm, 256, 16, Mac::aead,
+     Hash::streebog256},
+    {"MAGMA_MGM_L", BulkCipher::magma, CipherMode::mgm, 256, 8, Mac::aead, Hash::streebog256},
+    {"MAGMA_MGM_S", BulkCipher::magma, CipherMode::mgm, 256, 8, Mac::aead, Hash::streebog256},
+});
+
+/// The hash that ends a name. Up to TLS 1.2 it is the MAC of a suite that is no AEAD, and the PRF's
+/// hash is SHA-256 or this, whichever is longer (RFC 5246 section 5).
+struct Digest {
+  std::string_view name;
+  Mac mac;
+  std::uint8_t size;
+  Hash hash;
+};
+
+constexpr auto digests = std::to_array<Digest>({
+    {"_MD5", Mac::md5, 16, Hash::sha256},
+    {"_SHA", Mac::sha1, 20, Hash::sha256},
+    {"_SHA256", Mac::sha256, 32, Hash::sha256},
+    {"_SHA384", Mac::sha384, 48, Hash::sha384},
+    {"_SM3", Mac::aead, 0, Hash::sm3},
+});
+
+// ---- the grammar
+
+template <class Words>
+constexpr auto word(const Words& words, std::string_view name) {
+  const auto* const found = std::ranges::find(words, name, &Words::value_type::name);
+  if (found == words.end()) throw "a name that is not in the grammar";
+  return *found;
 }
+
+constexpr const Digest* digest_at_end_of(std::string_view name) {
+  const auto* const found = std::ranges::find_if(
+      digests, [&](const Digest& digest) { return name.ends_with(digest.name); });
+  return found == digests.end() ? nullptr : found;
+}
+
+/// "AES_128_CBC_SHA", "AES_256_GCM_SHA384", "AES_128_CCM_8": what protects records, and a hash.
+constexpr CipherSpec read_protection(std::string_view name) {
+  const Digest* digest = digest_at_end_of(name);
+  if (digest != nullptr) name.remove_suffix(digest->name.size());
+  const auto protection = word(protections, name);
+  CipherSpec spec{.known = true,
+                  .cipher = protection.cipher,
+                  .mode = protection.mode,
+                  .mac = protection.mac,
+                  .hash = digest == nullptr ? protection.hash : digest->hash,
+                  .tag_size = protection.tag_size,
+                  .key_bits = protection.key_bits};
+  if (spec.tag_size == 0) {
+    spec.mac = digest->mac;
+    spec.tag_size = digest->size;
+  }
+  return spec;
+}
+
+/// "TLS_" protection, in TLS 1.3; "TLS_" exchange ["_EXPORT"] "_WITH_" protection, before.
+constexpr CipherSpec read(std::string_view name) {
+  name.remove_prefix(std::string_view("TLS_").size());
+  constexpr std::string_view with = "_WITH_";
+  const std::size_t at = name.find(with);
+  const bool no_exchange = at == std::string_view::npos;
+  CipherSpec spec = read_protection(no_exchange ? name : name.substr(at + with.size()));
+  // RFC 9367's suites are of TLS 1.3, though they name a key exchange.
+  spec.tls13 = no_exchange || spec.mode == CipherMode::mgm;
+  if (spec.tls13) return spec;
+  std::string_view exchange = name.substr(0, at);
+  constexpr std::string_view export_grade = "_EXPORT";
+  if (exchange.ends_with(export_grade)) exchange.remove_suffix(export_grade.size());
+  const auto words = word(exchanges, exchange);
+  spec.key_exchange = words.key_exchange;
+  spec.authentication = words.authentication;
+  return spec;
+}
+
+/// RC4 cannot lose a record (RFC 6347 section 4.1.2.2), and RFC 8998, 9189 and 9367 leave DTLS out.
+/// Of 0xc0a3 the registry says the same, though RFC 6655 does not.
+constexpr bool dtls_ok(const Row& row, const CipherSpec& spec) {
+  constexpr auto without = std::to_array({BulkCipher::rc4, BulkCipher::sm4, BulkCipher::kuznyechik,
+                                          BulkCipher::magma, BulkCipher::gost28147});
+  return std::ranges::find(without, spec.cipher) == without.end() && row.value != 0xc0a3;
+}
+
+constexpr CipherSpec spec_of(const Row& row) {
+  CipherSpec spec = read(row.name);
+  spec.dtls_ok = dtls_ok(row, spec);
+  return spec;
+}
+
+// ---- look-up
 
 // A page per first byte in use, so that a look-up is two loads.
 constexpr std::size_t no_page = 0;
@@ -391,19 +561,19 @@ constexpr auto page_of_first_byte = [] {
 
 constexpr std::size_t page_count = std::ranges::max(page_of_first_byte) + 1U;
 
-constexpr auto traits_by_page = [] {
-  std::array<std::array<SuiteTraits, 256>, page_count> pages{};
+constexpr auto specs_by_page = [] {
+  std::array<std::array<CipherSpec, 256>, page_count> pages{};
   for (const Row& row : registry) {
-    pages[page_of_first_byte[row.value >> 8U]][row.value & 0xffU] = traits_of(row.name);
+    pages[page_of_first_byte[row.value >> 8U]][row.value & 0xffU] = spec_of(row);
   }
   return pages;
 }();
 
 }  // namespace
 
-SuiteTraits traits_of(CipherSuite suite) noexcept {
+CipherSpec cipher_spec_of(CipherSuite suite) noexcept {
   const auto value = static_cast<std::uint16_t>(suite);
-  return traits_by_page[page_of_first_byte[value >> 8U]][value & 0xffU];
+  return specs_by_page[page_of_first_byte[value >> 8U]][value & 0xffU];
 }
 
 std::string_view name_of(CipherSuite suite) noexcept {
@@ -418,6 +588,48 @@ std::optional<CipherSuite> suite_named(std::string_view name) noexcept {
   const auto* const found = std::ranges::find(registry, name, &Row::name);
   if (found == registry.end()) return std::nullopt;
   return static_cast<CipherSuite>(found->value);
+}
+
+namespace {
+
+template <class Enum, std::size_t N>
+std::string_view text_of(Enum value, const std::array<std::string_view, N>& names) noexcept {
+  return names[std::min(static_cast<std::size_t>(value), N - 1)];
+}
+
+}  // namespace
+
+std::string_view name_of(KeyExchange key_exchange) noexcept {
+  return text_of(key_exchange, std::to_array<std::string_view>(
+                                   {"any", "rsa", "dh", "dhe", "ecdh", "ecdhe", "psk", "rsa_psk",
+                                    "dhe_psk", "ecdhe_psk", "srp", "krb5", "eccpwd", "gost"}));
+}
+
+std::string_view name_of(Authentication authentication) noexcept {
+  return text_of(authentication,
+                 std::to_array<std::string_view>({"any", "anonymous", "rsa", "dss", "ecdsa", "psk",
+                                                  "srp", "krb5", "eccpwd", "gost"}));
+}
+
+std::string_view name_of(BulkCipher cipher) noexcept {
+  return text_of(
+      cipher, std::to_array<std::string_view>({"null", "rc2", "rc4", "des", "triple_des", "idea",
+                                               "seed", "aes", "camellia", "aria", "chacha20", "sm4",
+                                               "aegis", "kuznyechik", "magma", "gost28147"}));
+}
+
+std::string_view name_of(CipherMode mode) noexcept {
+  return text_of(mode, std::to_array<std::string_view>(
+                           {"null", "stream", "cbc", "gcm", "ccm", "poly1305", "mgm", "aegis"}));
+}
+
+std::string_view name_of(Mac mac) noexcept {
+  return text_of(mac, std::to_array<std::string_view>(
+                          {"aead", "md5", "sha1", "sha256", "sha384", "omac", "imit"}));
+}
+
+std::string_view name_of(Hash hash) noexcept {
+  return text_of(hash, std::to_array<std::string_view>({"sha256", "sha384", "sm3", "streebog256"}));
 }
 
 }  // namespace stek
