@@ -4,7 +4,6 @@
 Needs pycryptodome (python3-pycryptodome).
 """
 
-import dataclasses
 import hmac
 import json
 import struct
@@ -123,6 +122,54 @@ def sessions(profile):
     yield "DTLS 1.2", tls12(transport=2, version=0xFEFD, cipher_suite=0xCCA9, server_name=name)
     yield "DTLS 1.3", sha384(transport=2, version=0xFEFC)
     yield "QUIC", tls13(transport=3, server_name=name, max_early_data_size=2**32 - 1)
+    yield "QUIC without early data", tls13(transport=3, max_early_data_size=0)
+    yield from sessions_with_options(profile)
+
+
+def identified(**fields):
+    return dict(context=filled("context", 16), identity_expires=ISSUED + 86400) | fields
+
+
+LISTS = [(name, size) for name, size in stek.EXTRA_LISTS.values()]
+
+
+def sessions_with_options(profile):
+    """Each option that few sessions have: at its least, at its greatest, and all at once."""
+    fingerprint = filled("client certificate", 32)
+    yield "ALPN", tls13(alpn=b"h2")
+    yield "ALPN of one byte", tls12(alpn=b"\0")
+    yield "ALPN of 255 bytes", tls13(alpn=filled("protocol", 255))
+    yield "ALPN whose text begins as hex would", tls12(alpn=b"0xh2")
+    yield "client identity as a hash", tls12(client_identity_hash=fingerprint, **identified())
+    yield "client identity as a hash of zeros, at the last second", tls13(
+        client_identity_hash=bytes(32), **identified(identity_expires=2**40 - 1))
+    yield "client identity that expires in 1970", tls12(
+        client_identity_hash=fingerprint, **identified(identity_expires=0))
+    yield "chain of one certificate of one byte", tls12(
+        client_identity_chain=(b"\x30",), **identified())
+    yield "chain of three certificates", tls13(
+        client_identity_chain=(filled("leaf", 700), b"\x30", filled("root", 400)), **identified())
+    yield "application data of one byte", tls12(application_data=b"\0")
+    yield "application data that end in zeros", tls13(application_data=b"a" + bytes(9))
+    for size in (stek.size_classes(profile)[0], 256, 1024, stek.LARGEST):
+        yield f"application data that fill {size} bytes", tls12(
+            application_data=filled("application", size - stek.HEADER.size - 3))
+    yield "extras: named_group", tls13(extras={"named_group": 0x001D})
+    yield "extras: named_group 0", tls12(extras={"named_group": 0})
+    for mode in (1, 2):
+        yield f"extras: heartbeat_mode {mode}", tls12(extras={"heartbeat_mode": mode})
+    for name, size in LISTS:
+        yield f"extras: {name} of one value", tls12(extras={name: (0,)})
+        yield f"extras: {name} of 255 values", tls13(extras={name: tuple(
+            int.from_bytes(filled(f"{name} {at}", size), "big") for at in range(255))})
+    yield "everything at once", sha384(
+        server_name=b"www.example.net", max_early_data_size=16384,
+        context=filled("context", 16), alpn=b"http/1.1", identity_expires=ISSUED + 1,
+        client_identity_chain=(filled("leaf", 300), filled("root", 200)),
+        application_data=filled("application", 100),
+        extras={"named_group": 0x11EC, "heartbeat_mode": 1,
+                "signature_algorithms": (0x0403, 0x0804), "supported_groups": (0x001D, 0x0017),
+                "ec_point_formats": (0,), "ffdhe_groups": (0x0100,)})
 
 
 def opaques(profile):
@@ -232,7 +279,7 @@ def wrong_sessions(profile):
     yield "max_early_data_size twice", with_options(tls13(), option(4, bytes(4)))
     yield "both server names", unchecked(
         tls12(server_name=b"a", server_name_hash=stek.server_name_hash(b"a")))
-    yield "option of unknown type 5", with_options(tls12(), option(5, b""))
+    yield "option of unknown type 11", with_options(tls12(), option(11, b"a"))
     yield "option of unknown type 255", with_options(tls13(), option(255, b"a"))
     yield "server name's length one past the end", put(
         named, stek.HEADER.size, option(1, bytes(len(named) - 95))[:3])
@@ -253,6 +300,8 @@ def wrong_sessions(profile):
                        ("that is not ASCII", "ä.example".encode()), ("of 256 bytes", b"a" * 256)):
         yield f"server name {what}", unchecked(tls12(server_name=name))
 
+    yield from wrong_options(tls12(), unchecked, with_options)
+
     yield "first byte of the padding not zero but an unknown type", put(
         good, stek.HEADER.size, b"\x80")
     yield "padding's second byte not zero", put(good, stek.HEADER.size + 1, b"\1")
@@ -265,6 +314,61 @@ def wrong_sessions(profile):
     yield "a class too small for TLS 1.3", stek.pack_session(tls13()).ljust(
         stek.size_classes(profile)[0], b"\0")
     yield "nothing but zeros", bytes(256)
+
+
+def wrong_options(plain, unchecked, with_options):
+    """Options that few sessions have, each with one thing wrong."""
+    option = stek.pack_option
+    fingerprint = filled("client certificate", 32)
+    identity = identified(client_identity_hash=fingerprint)
+    yield "early data in QUIC, bounded", unchecked(tls13(transport=3, max_early_data_size=1))
+    yield "early data in QUIC, one below all", unchecked(
+        tls13(transport=3, max_early_data_size=2**32 - 2))
+    yield "ALPN empty", with_options(plain, option(5, b""))
+    yield "ALPN of 256 bytes", with_options(plain, option(5, b"h" * 256))
+    yield "client identity in both forms", unchecked(
+        tls12(**identity, client_identity_chain=(b"\x30",)))
+    yield "client identity without identity_expires", unchecked(
+        tls12(**identity | {"identity_expires": None}))
+    yield "client identity without a context", unchecked(
+        tls12(**identity | {"context": bytes(16)}))
+    yield "chain without identity_expires", unchecked(tls12(
+        context=filled("context", 16), client_identity_chain=(b"\x30",)))
+    yield "identity_expires without a client identity", unchecked(tls12(**identified()))
+    yield "identity_expires 2^40", unchecked(tls12(**identity | {"identity_expires": 2**40}))
+    yield "identity_expires 2^63", unchecked(tls12(**identity | {"identity_expires": 2**63}))
+    for size in (31, 33):
+        yield f"client identity hash of {size} bytes", unchecked(
+            tls12(**identity | {"client_identity_hash": filled("hash", size)}))
+    for what, chain in (("no certificate", b""), ("an empty certificate", bytes(3)),
+                        ("an empty certificate behind another", b"\0\0\1\x30" + bytes(3)),
+                        ("a certificate one past the end", b"\0\0\2\x30"),
+                        ("a certificate far past the end", b"\xff\xff\xff\x30"),
+                        ("a length cut off", b"\0\0\1\x30\0\0")):
+        yield f"chain with {what}", with_options(
+            tls12(context=filled("context", 16)), option(7, chain),
+            option(8, struct.pack(">Q", ISSUED + 1)))
+    yield "identity_expires of 4 bytes", with_options(
+        tls12(context=filled("context", 16)), option(6, fingerprint), option(8, bytes(4)))
+    yield "application data empty", with_options(plain, option(9, b""))
+    for what, extras in (
+            ("empty", b""), ("of unknown type 7", option(7, b"\0\1")),
+            ("of type 0", option(0, b"\0\1")),
+            ("out of order", option(2, b"\1") + option(1, b"\0\x1d")),
+            ("doubled", option(2, b"\1") * 2), ("and a byte behind", option(2, b"\1") + b"\0"),
+            ("past the end", option(2, b"\1")[:-1]), ("cut off", option(2, b"\1") + b"\3\0"),
+            ("named_group of 1 byte", option(1, b"\1")),
+            ("named_group of 3 bytes", option(1, bytes(3))),
+            ("heartbeat_mode of 2 bytes", option(2, b"\0\1")),
+            ("heartbeat_mode 0", option(2, b"\0")), ("heartbeat_mode 3", option(2, b"\3"))):
+        yield f"extras {what}", with_options(plain, option(10, extras))
+    for kind, (name, size) in stek.EXTRA_LISTS.items():
+        yield f"extras {name} empty", with_options(plain, option(10, option(kind, b"")))
+        yield f"extras {name} of 256 values", with_options(
+            plain, option(10, option(kind, bytes(256 * size))))
+        if size == 2:
+            yield f"extras {name} of 3 bytes", with_options(
+                plain, option(10, option(kind, bytes(3))))
 
 
 def wrong_opaques(profile):
@@ -310,7 +414,7 @@ class Vectors:
         if data is not None:
             lines["data_length"] = str(len(data))
         if session is not None:
-            lines["session"] = json.dumps(json_of(session))
+            lines["session"] = json.dumps(stek.json_of(session))
         lines["ticket"] = ticket
 
         outcome = read(profile, secret, domain, ticket, label)
@@ -327,28 +431,6 @@ class Vectors:
 
 def nonce_for(vector, profile):
     return filled(f"nonce {profile} {vector}", stek.NONCE_LENGTH[profile])
-
-
-VERSION_NAMES = {0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3",
-                 0xFEFF: "DTLS 1.0", 0xFEFD: "DTLS 1.2", 0xFEFC: "DTLS 1.3"}
-
-
-def json_of(session):
-    """With names for numbers, the secret cut to its length, and the server name as text."""
-    fields = {name: value for name, value in dataclasses.asdict(session).items()
-              if value is not None}
-    fields |= {
-        "transport": {number: name for name, number in stek.TRANSPORTS.items()}[session.transport],
-        "version": VERSION_NAMES[session.version],
-        "cipher_suite": stek.SUITES[session.cipher_suite],
-        "secret": session.secret[:stek.secret_length(session.cipher_suite, session.tls13)],
-        "truncated_hmac": False,
-        "compression_method": 0,
-    }
-    if session.server_name is not None:
-        fields["server_name"] = session.server_name.decode("ascii")
-    return {name: value.hex() if isinstance(value, bytes) else value
-            for name, value in fields.items()}
 
 
 def read(profile, secret, domain, ticket, label):

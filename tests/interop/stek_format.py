@@ -11,28 +11,7 @@ import struct
 
 from Cryptodome.Cipher import AES, ChaCha20, ChaCha20_Poly1305
 
-# From IANA's registry, what the vectors need. FORMAT.md means the whole of it.
-SUITES = {
-    0x000A: "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
-    0x002F: "TLS_RSA_WITH_AES_128_CBC_SHA",
-    0x0035: "TLS_RSA_WITH_AES_256_CBC_SHA",
-    0x009C: "TLS_RSA_WITH_AES_128_GCM_SHA256",
-    0x1301: "TLS_AES_128_GCM_SHA256",
-    0x1302: "TLS_AES_256_GCM_SHA384",
-    0x1303: "TLS_CHACHA20_POLY1305_SHA256",
-    0x1304: "TLS_AES_128_CCM_SHA256",
-    0x1305: "TLS_AES_128_CCM_8_SHA256",
-    0x1306: "TLS_AEGIS_256_SHA512",
-    0xC013: "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
-    0xC014: "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
-    0xC024: "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384",
-    0xC02B: "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
-    0xC02F: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-    0xC030: "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-    0xC0B4: "TLS_SHA256_SHA256",
-    0xCCA8: "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
-    0xCCA9: "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-}
+from suites import SUITES
 
 TRANSPORTS = {"tls": 1, "dtls": 2, "quic": 3}
 VERSIONS = {
@@ -44,7 +23,13 @@ TLS13 = (0x0304, 0xFEFC)
 
 HEADER = struct.Struct(">BBHHBBQ48sQI16sB")
 EMS, ETM, TRUNCATED_HMAC = 1, 2, 4
-SERVER_NAME, SERVER_NAME_HASH, TICKET_AGE_ADD, MAX_EARLY_DATA_SIZE = 1, 2, 3, 4
+SERVER_NAME, SERVER_NAME_HASH, TICKET_AGE_ADD, MAX_EARLY_DATA_SIZE, ALPN = 1, 2, 3, 4, 5
+CLIENT_IDENTITY_HASH, CLIENT_IDENTITY_CHAIN, IDENTITY_EXPIRES = 6, 7, 8
+APPLICATION_DATA, EXTRAS = 9, 10
+# By type: name, and the size of a number or of a list's values.
+EXTRA_NUMBERS = {1: ("named_group", 2), 2: ("heartbeat_mode", 1)}
+EXTRA_LISTS = {3: ("signature_algorithms", 2), 4: ("supported_groups", 2),
+               5: ("ec_point_formats", 1), 6: ("ffdhe_groups", 2)}
 OPAQUE = 255
 LARGEST = 16384
 
@@ -96,6 +81,12 @@ class Session:
     server_name_hash: bytes | None = None
     ticket_age_add: int | None = None
     max_early_data_size: int | None = None
+    alpn: bytes | None = None
+    client_identity_hash: bytes | None = None
+    client_identity_chain: tuple | None = None
+    identity_expires: int | None = None
+    application_data: bytes | None = None
+    extras: dict | None = None
 
     @property
     def tls13(self):
@@ -103,14 +94,40 @@ class Session:
 
     def options(self):
         """(type, value), in the order of their types."""
-        if self.server_name is not None:
-            yield SERVER_NAME, self.server_name
-        if self.server_name_hash is not None:
-            yield SERVER_NAME_HASH, self.server_name_hash
-        if self.ticket_age_add is not None:
-            yield TICKET_AGE_ADD, struct.pack(">I", self.ticket_age_add)
-        if self.max_early_data_size is not None:
-            yield MAX_EARLY_DATA_SIZE, struct.pack(">I", self.max_early_data_size)
+        for kind, value in (
+                (SERVER_NAME, self.server_name),
+                (SERVER_NAME_HASH, self.server_name_hash),
+                (TICKET_AGE_ADD, number(self.ticket_age_add, 4)),
+                (MAX_EARLY_DATA_SIZE, number(self.max_early_data_size, 4)),
+                (ALPN, self.alpn),
+                (CLIENT_IDENTITY_HASH, self.client_identity_hash),
+                (CLIENT_IDENTITY_CHAIN, pack_chain(self.client_identity_chain)),
+                (IDENTITY_EXPIRES, number(self.identity_expires, 8)),
+                (APPLICATION_DATA, self.application_data),
+                (EXTRAS, pack_extras(self.extras))):
+            if value is not None:
+                yield kind, value
+
+
+def number(value, size):
+    return None if value is None else value.to_bytes(size, "big")
+
+
+def pack_chain(chain):
+    if chain is None:
+        return None
+    return b"".join(number(len(certificate), 3) + certificate for certificate in chain)
+
+
+def pack_extras(extras):
+    if extras is None:
+        return None
+    packed = b""
+    for kind, (name, size) in (EXTRA_NUMBERS | EXTRA_LISTS).items():
+        if name in extras:
+            values = extras[name] if kind in EXTRA_LISTS else (extras[name],)
+            packed += pack_option(kind, b"".join(number(value, size) for value in values))
+    return packed
 
 
 def server_name_hash(name):
@@ -165,6 +182,13 @@ def check_session(session):
            "ticket_age_add goes with TLS 1.3")
     demand((session.max_early_data_size is not None) == session.tls13,
            "max_early_data_size goes with TLS 1.3")
+    check_early_data(session)
+    check_identity(session)
+    for field in (session.alpn, session.application_data):
+        demand(field is None or field, "an empty option")
+    demand(session.alpn is None or len(session.alpn) <= 255, "alpn is over 255 bytes")
+    if session.extras is not None:
+        check_extras(session.extras)
     name, hashed = session.server_name, session.server_name_hash
     demand(name is None or hashed is None, "both server names")
     demand(hashed is None or len(hashed) == 16, "server_name_hash is not 16 bytes")
@@ -175,27 +199,87 @@ def check_session(session):
         demand(not name.endswith(b"."), "server name has a trailing dot")
 
 
+def check_early_data(session):
+    if session.transport == TRANSPORTS["quic"]:
+        demand(session.max_early_data_size in (0, 0xFFFFFFFF), "max_early_data_size of QUIC")
+
+
+def check_identity(session):
+    hashed, chain = session.client_identity_hash, session.client_identity_chain
+    demand(hashed is None or chain is None, "both client identities")
+    demand(hashed is None or len(hashed) == 32, "client_identity_hash is not 32 bytes")
+    demand(chain is None or chain, "no certificate")
+    demand(all(chain or ()), "a certificate is empty")
+    if hashed is None and chain is None:
+        demand(session.identity_expires is None, "identity_expires without an identity")
+    else:
+        demand(session.identity_expires is not None, "an identity without identity_expires")
+        demand(session.identity_expires < 2**40, "identity_expires is 2^40 or more")
+        demand(any(session.context), "an identity without a context")
+
+
+def check_extras(extras):
+    demand(extras, "no extras")
+    for name, _ in EXTRA_LISTS.values():
+        demand(1 <= len(extras.get(name, (0,))) <= 255, "a list is empty, or of over 255 values")
+    demand(extras.get("heartbeat_mode", 1) in (1, 2), "heartbeat_mode is not known")
+
+
 def encode_session(session, profile):
     check_session(session)
     packed = pack_session(session)
     return packed.ljust(least_class(len(packed), profile, session.tls13), b"\0")
 
 
-def split_options(state):
+def split_options(data, at, largest):
     """The options by type, and where the padding begins."""
-    options, at = {}, HEADER.size
-    while at < len(state) and state[at] != 0:
-        kind = state[at]
-        demand(kind <= MAX_EARLY_DATA_SIZE, "option of unknown type")
+    options = {}
+    while at < len(data) and data[at] != 0:
+        kind = data[at]
+        demand(kind <= largest, "option of unknown type")
         demand(kind > max(options, default=0), "options out of order, or twice")
-        demand(at + 3 <= len(state), "option's length is past the end")
+        demand(at + 3 <= len(data), "option's length is past the end")
         begin = at + 3
-        at = begin + int.from_bytes(state[at + 1:begin], "big")
-        demand(at <= len(state), "option is past the end")
-        options[kind] = state[begin:at]
-    for kind in (TICKET_AGE_ADD, MAX_EARLY_DATA_SIZE):
-        demand(len(options.get(kind, bytes(4))) == 4, "option is not 4 bytes")
+        at = begin + int.from_bytes(data[at + 1:begin], "big")
+        demand(at <= len(data), "option is past the end")
+        options[kind] = data[begin:at]
     return options, at
+
+
+def unpack_number(options, kind, size):
+    if kind not in options:
+        return None
+    demand(len(options[kind]) == size, f"option {kind} is not {size} bytes")
+    return int.from_bytes(options[kind], "big")
+
+
+def unpack_chain(data):
+    if data is None:
+        return None
+    chain, at = [], 0
+    while at < len(data):
+        begin = at + 3
+        demand(begin <= len(data), "a certificate's length is past the end")
+        at = begin + int.from_bytes(data[at:begin], "big")
+        demand(at <= len(data), "a certificate is past the end")
+        chain.append(data[begin:at])
+    return tuple(chain)
+
+
+def unpack_extras(data):
+    if data is None:
+        return None
+    options, end = split_options(data, 0, max(EXTRA_LISTS))
+    demand(end == len(data), "something stands behind the extras")
+    extras = {name: unpack_number(options, kind, size)
+              for kind, (name, size) in EXTRA_NUMBERS.items() if kind in options}
+    for kind, (name, size) in EXTRA_LISTS.items():
+        if kind in options:
+            values = options[kind]
+            demand(len(values) % size == 0, "a list ends within a value")
+            extras[name] = tuple(int.from_bytes(values[at:at + size], "big")
+                                 for at in range(0, len(values), size))
+    return extras
 
 
 def check_padding(state, end, profile, tls13=False):
@@ -211,18 +295,57 @@ def decode_session(state, profile):
     demand(transport in VERSIONS, "transport is not known")
     demand(flags & ~(EMS | ETM) == 0, "a flag that is refused or has no meaning")
     demand(compression_method == 0, "compression_method is not 0")
-    options, end = split_options(state)
-    number = {kind: int.from_bytes(options[kind], "big")
-              for kind in (TICKET_AGE_ADD, MAX_EARLY_DATA_SIZE) if kind in options}
+    options, end = split_options(state, HEADER.size, EXTRAS)
     session = Session(
         transport, version, suite, issued_at, authenticated_at, lifetime, secret,
         bool(flags & EMS), bool(flags & ETM), max_fragment_length, context,
         options.get(SERVER_NAME), options.get(SERVER_NAME_HASH),
-        number.get(TICKET_AGE_ADD), number.get(MAX_EARLY_DATA_SIZE),
+        unpack_number(options, TICKET_AGE_ADD, 4),
+        unpack_number(options, MAX_EARLY_DATA_SIZE, 4),
+        options.get(ALPN), options.get(CLIENT_IDENTITY_HASH),
+        unpack_chain(options.get(CLIENT_IDENTITY_CHAIN)),
+        unpack_number(options, IDENTITY_EXPIRES, 8),
+        options.get(APPLICATION_DATA), unpack_extras(options.get(EXTRAS)),
     )
     check_session(session)
     check_padding(state, end, profile, session.tls13)
     return session
+
+
+# Sessions as JSON
+
+VERSION_NAMES = {0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3",
+                 0xFEFF: "DTLS 1.0", 0xFEFD: "DTLS 1.2", 0xFEFC: "DTLS 1.3"}
+TRANSPORT_NAMES = {number: name for name, number in TRANSPORTS.items()}
+
+
+def text_of_alpn(name):
+    printable = all(0x20 <= byte <= 0x7E for byte in name) and not name.startswith(b"0x")
+    return name.decode("ascii") if printable else "0x" + name.hex()
+
+
+def json_of(session):
+    """With names for numbers, the secret cut to its length, and the server name as text."""
+    fields = {name: value for name, value in vars(session).items() if value is not None}
+    fields |= {
+        "transport": TRANSPORT_NAMES[session.transport],
+        "version": VERSION_NAMES[session.version],
+        "cipher_suite": SUITES[session.cipher_suite],
+        "secret": session.secret[:secret_length(session.cipher_suite, session.tls13)],
+        "truncated_hmac": False,
+        "compression_method": 0,
+    }
+    if session.server_name is not None:
+        fields["server_name"] = session.server_name.decode("ascii")
+    if session.alpn is not None:
+        fields["alpn"] = text_of_alpn(session.alpn)
+    if session.client_identity_chain is not None:
+        fields["client_identity_chain"] = [der.hex() for der in session.client_identity_chain]
+    if session.extras is not None:
+        fields["extras"] = {name: list(value) if isinstance(value, tuple) else value
+                            for name, value in session.extras.items()}
+    return {name: value.hex() if isinstance(value, bytes) else value
+            for name, value in fields.items()}
 
 
 # Opaque states
