@@ -1,0 +1,75 @@
+"""Runs constant_time under valgrind: no branch and no address depends on a secret, but those listed.
+
+    constant_time.py PROGRAM SUPPRESSIONS
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM, LISTED = sys.argv[1], Path(sys.argv[2])
+LEAKS = ('compare', 'index', 'branch')
+REPORTED, SKIPPED = 99, 77
+
+
+def valgrind(*arguments):
+    command = ['valgrind', '-v', '--tool=memcheck', f'--error-exitcode={REPORTED}',
+               f'--suppressions={LISTED}', PROGRAM, *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def entries():
+    """Their names, as they stand in the file."""
+    return re.findall(r'^\{\n\s*(.+)$', LISTED.read_text(), re.MULTILINE)
+
+
+def used(output):
+    rows = re.findall(r'used_suppression:\s*(\d+) (.+) (\S+\.supp):\d+', output)
+    return {name: int(times) for times, name, path in rows if Path(path).name == LISTED.name}
+
+
+def verdicts(output):
+    """How many verdicts an entry may stand for, by the beginning of its name."""
+    counts = {profile: tuple(map(int, numbers)) for profile, *numbers in re.findall(
+        r'^(\w+): (\d+) encoded, (\d+) opened, (\d+) decoded$', output, re.MULTILINE)}
+    encoded, opened, decoded = ({profile: count[at] for profile, count in counts.items()}
+                                for at in range(3))
+    return {
+        'AES-256-GCM': opened['aes256gcm'],
+        'XChaCha20-Poly1305': opened['xchacha20poly1305'],
+        'HMAC-SHA-256': opened['rfc5077'],
+        'encoder and decoder': sum(encoded.values()) + sum(decoded.values()),
+        'decoder': sum(decoded.values()),
+    }
+
+
+def check_path():
+    run = valgrind()
+    if run.returncode != 0 or 'no AES' in run.stdout:
+        print(run.stdout)
+        return False
+    times, limits = used(run.stdout), verdicts(run.stdout)
+    good = True
+    for entry in entries():
+        limit = limits.get(entry.split(':')[0])
+        fits = 0 < times.get(entry, 0) and (limit is None or times[entry] <= limit)
+        # More branches than verdicts: something goes by the secret's bytes.
+        print(f'{times.get(entry, 0):5} branches for {limit or "as many"} verdicts  {entry}'
+              f'{"" if fits else "  NEVER USED, OR TOO OFTEN"}')
+        good = good and fits
+    return good
+
+
+def check_leak(leak):
+    status = valgrind(leak).returncode
+    print(f'planted leak, {leak}: {"reported" if status == REPORTED else "NOT REPORTED"}')
+    return status == REPORTED
+
+
+if not shutil.which('valgrind'):
+    print('no valgrind here')
+    sys.exit(1 if os.environ.get('CI') else SKIPPED)
+sys.exit(0 if all([check_path(), *map(check_leak, LEAKS)]) else 1)
