@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Writes the first inputs of a corpus into FOLDER, a folder for each target: real encodings, from the vectors and
+from tests/interop/stek_format.py. `tools/fuzz --merge` makes a corpus of them.
+
+    seeds.py FOLDER
+
+Needs pycryptodome (python3-pycryptodome).
+"""
+
+import hashlib
+import json
+import struct
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "interop"))
+
+import stek_format as stek  # noqa: E402
+
+FOLDER = Path(sys.argv[1])
+NOW = 1_700_000_100
+PROFILES = ("aes256gcm", "xchacha20poly1305", "rfc5077")
+DOMAINS = (b"", b"example.net", b"example.ne", b"d" * 255)
+AS_IT_IS = 0  # state.cpp: the input's own length
+
+
+def secret_for(label):
+    """As keys.hpp derives it."""
+    return stek.blake2b(32, b"stek fuzz", label.encode())
+
+
+def put(target, data):
+    folder = FOLDER / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)
+
+
+def vectors():
+    text = (HERE.parent / "vectors/tickets.txt").read_text()
+    for block in text.split("\n\n"):
+        if not block.startswith("#"):
+            yield dict(line.split(" =", 1) for line in block.splitlines())
+
+
+def seeds_of_vector(vector):
+    state = bytes.fromhex(vector["state"].strip())
+    put("state", bytes([AS_IT_IS]) + state)
+    if "session" in vector:
+        put("session_json", vector["session"].strip().encode())
+    for index, profile in enumerate(PROFILES):
+        if profile != vector["profile"].strip():
+            continue
+        for domain in (0, 1):
+            nonce = bytes.fromhex(vector["nonce"].strip())
+            ticket = stek.seal(profile, secret_for(profile), DOMAINS[domain], nonce, state)
+            put("ticket", bytes([0, index + 3 * domain]) + ticket)
+            for edits in (b"", struct.pack(">BHB", 2, 40, 1)):
+                put("ticket", bytes([2, index + 15 * domain]) + nonce + bytes([len(edits)]) + edits + b"\0" + state)
+
+
+def ring(count, profile, spaced):
+    secrets = [secret_for(f"{profile} {i}") for i in range(count)]
+    keys = [{
+        "name": stek.key_name(secret).hex(), "profile": profile,
+        "announced_at": NOW + 43200 * i - 3600, "activates_at": NOW + 43200 * i,
+        "retires_at": NOW + 43200 * (i + 1), "expires_at": NOW + 43200 * (i + 2) + 60,
+    } for i, secret in enumerate(secrets)]
+    public = {
+        "stek_ring": 1, "id": "00112233445566778899aabbccddeeff", "generation": count, "written_at": NOW,
+        "schedule": {"profile": profile, "lead": 3600, "sealing": 43200, "accepting": 43260, "lifetime": 43200,
+                     "skew": 60, "ahead": 1},
+        "keys": keys,
+    }
+    text = json.dumps(public, indent=2 if spaced else None).encode()
+    body = text + b"\0" + b"".join(secrets)
+    return body + hashlib.blake2b(body, digest_size=32).digest()
+
+
+def seeds_of_rings():
+    for form in range(3):
+        for count, profile in enumerate(PROFILES):
+            put("ring", bytes([form]) + ring(count, profile, spaced=form == 1))
+
+
+def vector_of(width, data):
+    return len(data).to_bytes(width, "big") + data
+
+
+def extension(kind, data):
+    return struct.pack(">H", kind) + vector_of(2, data)
+
+
+def body_of_hello(version, suites, extensions, compression=b"\0"):
+    return (struct.pack(">H", version) + bytes(range(32)) + vector_of(1, bytes(range(32)))
+            + vector_of(2, b"".join(struct.pack(">H", suite) for suite in suites)) + vector_of(1, compression)
+            + vector_of(2, b"".join(extensions)))
+
+
+NAME = extension(0, vector_of(2, b"\0" + vector_of(2, b"shop.example")))
+EMS, ETM, TICKET = extension(23, b""), extension(22, b""), extension(35, bytes(range(16)))
+TLS13 = (extension(43, vector_of(1, bytes.fromhex("3a3a03040303"))), extension(45, vector_of(1, b"\1")),
+         extension(51, vector_of(2, bytes(40))), extension(41, bytes(60)))
+BODIES = (
+    body_of_hello(0x0303, (0xC02B,), (NAME, EMS, TICKET)),
+    body_of_hello(0x0303, (0xC009, 0x00FF), (NAME, ETM, extension(35, b""))),
+    body_of_hello(0x0303, (0x1301, 0x1302, 0xC02B), (NAME, EMS, *TLS13)),
+    body_of_hello(0xFEFD, (0xC02B,), (EMS, extension(1, b"\2"))),
+    body_of_hello(0x0302, (0xC009, 0x5600), (EMS, ETM)),
+    body_of_hello(0x0303, (0xC02B,), ())[:-2],
+)
+HELLOS = (
+    {"legacy_version": "TLS 1.2", "cipher_suites": ["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"],
+     "server_name": "shop.example", "extended_master_secret": True},
+    {"legacy_version": 771, "supported_versions": ["0x3a3a", "TLS 1.3"], "cipher_suites": ["0x1301", 4866],
+     "server_name": "shop.example", "psk_key_exchange_modes": [1], "pre_shared_key": True, "key_share": True},
+    {"transport": "dtls", "legacy_version": "DTLS 1.2", "cipher_suites": ["0xc02b", "0x5600"], "fallback": True,
+     "compression_methods": [0, 1], "max_fragment_length": 2, "extended_master_secret": True},
+    {"legacy_version": "0x0301", "cipher_suites": ["0xc009"], "encrypt_then_mac": True, "session_ticket": "",
+     "session_id": "00112233"},
+)
+
+
+def seeds_of_hellos():
+    for body in BODIES:
+        put("hello", b"\0" + b"\1" + vector_of(3, body))
+        put("hello", b"\1" + body)
+    for hello in HELLOS:
+        put("hello", b"\2" + json.dumps(hello).encode())
+
+
+for each in vectors():
+    seeds_of_vector(each)
+seeds_of_rings()
+seeds_of_hellos()
