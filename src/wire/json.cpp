@@ -2,10 +2,21 @@
 
 #include <fmt/core.h>
 
-// The library's lexer keeps the token that it is at in a std::vector of the input's character type.
-// Given a character of our own, that vector is wiped like everything else.
+// The library's lexer keeps the token that it is at in a std::vector of the input's character type,
+// and quotes it in the text of its exceptions. A character of our own makes that vector wipe
+// itself, and the quotation stars.
 namespace stek::wire {
-enum class Character : unsigned char {};
+class Character {
+ public:
+  constexpr explicit Character(int byte) noexcept : byte_(static_cast<unsigned char>(byte)) {}
+  [[nodiscard]] constexpr int byte() const noexcept { return byte_; }
+  explicit operator char() const noexcept { return '*'; }
+  explicit operator unsigned char() const noexcept { return '*'; }
+  friend bool operator==(Character, Character) noexcept = default;
+
+ private:
+  unsigned char byte_;
+};
 }  // namespace stek::wire
 
 template <>
@@ -18,8 +29,8 @@ struct std::char_traits<stek::wire::Character> {
   using char_type = stek::wire::Character;
   using int_type = int;
   static constexpr int_type eof() noexcept { return -1; }
-  static constexpr int_type to_int_type(char_type c) noexcept { return static_cast<int_type>(c); }
-  static constexpr char_type to_char_type(int_type n) noexcept { return static_cast<char_type>(n); }
+  static constexpr int_type to_int_type(char_type c) noexcept { return c.byte(); }
+  static constexpr char_type to_char_type(int_type n) noexcept { return char_type(n); }
 };
 
 namespace stek::wire {
@@ -35,7 +46,7 @@ struct Characters {
 
   const char* at;
 
-  Character operator*() const noexcept { return static_cast<Character>(*at); }
+  Character operator*() const noexcept { return Character(*at); }
   Characters& operator++() noexcept {
     ++at;
     return *this;
@@ -58,7 +69,6 @@ std::expected<Json, Failure> parse_json(std::string_view text, std::string_view 
   try {
     return Json::parse(Characters{text.data()}, Characters{text.data() + text.size()});
   } catch (const Json::parse_error& error) {
-    // Its own text quotes the input.
     return std::unexpected(Failure{
         .error = Error::malformed,
         .message = fmt::format("{}: not JSON at {}", what, line_and_column(text, error.byte)),
