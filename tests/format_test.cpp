@@ -31,11 +31,8 @@ std::string layouts_text() {
 }
 
 std::string purposes_text() {
-  using enum ticket::Purpose;
   std::string text;
-  for (const auto purpose : {aes256gcm, xchacha20poly1305, rfc5077_cipher, rfc5077_mac}) {
-    text += fmt::format("\"{}\"\n", name_of(purpose));
-  }
+  for (const auto name : ticket::purpose_names) text += fmt::format("\"{}\"\n", name);
   return text;
 }
 

@@ -277,9 +277,9 @@ TEST_CASE("every kind of field in JSON is refused at its place, with what belong
   }
   CHECK_EQ(message_for(R"("client_identity_hash":"00")"),
            "session: /client_identity_hash: expected 32 bytes as 64 hex digits");
-  for (const char* chain :
-       {R"("client_identity_chain":"00")", R"("client_identity_chain":[])",
-        R"("client_identity_chain":[""])", R"("client_identity_chain":["0"])"}) {
+  for (const char* chain : {R"("client_identity_chain":"00")", R"("client_identity_chain":[])",
+                            R"("client_identity_chain":[""])", R"("client_identity_chain":["0"])",
+                            R"("client_identity_chain":[0])"}) {
     CHECK_EQ(
         message_for(chain),
         "session: /client_identity_chain: expected a list of certificates, each its DER in hex");

@@ -1,5 +1,12 @@
 #include "ticket/ticket.hpp"
 
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <barrier>
 #include <set>
 #include <thread>
 
@@ -7,6 +14,15 @@
 
 #include "session/state.hpp"
 #include "test_keys.hpp"
+
+namespace {
+std::atomic<bool> kernel_gives_randomness{true};
+}  // namespace
+
+// In place of the C library's.
+extern "C" ssize_t getrandom(void* room, std::size_t size, unsigned flags) {
+  return kernel_gives_randomness ? syscall(SYS_getrandom, room, size, flags) : -1;
+}
 
 namespace stek {
 namespace {
@@ -100,6 +116,34 @@ TEST_CASE("a ticket of one domain does not open in another, nor under another ke
   }
 }
 
+TEST_CASE("without randomness there is no ticket, and nothing of the state is left") {
+  for (const Profile profile : test::profiles) {
+    Random random(17);
+    const auto key = test::random_ticket_key(random, profile);
+    std::vector<std::byte> ticket(ticket::layout_of(profile).overhead() + 128, std::byte{7});
+    // A thread of its own has drawn nothing yet.
+    std::jthread([&] {
+      kernel_gives_randomness = false;
+      CHECK_FALSE(ticket::seal(ticket, *key, NonceRule::pooled));
+      kernel_gives_randomness = true;
+    }).join();
+    CHECK(is_zero(ticket));
+  }
+}
+
+TEST_CASE("without memory there is no key") {
+  Random random(18);
+  const Key stek = test::random_key(random, Profile::aes256gcm);
+  rlimit before{};
+  REQUIRE_EQ(getrlimit(RLIMIT_AS, &before), 0);
+  const rlimit none{.rlim_cur = 1, .rlim_max = before.rlim_max};
+  bool locked = false;
+  REQUIRE_EQ(setrlimit(RLIMIT_AS, &none), 0);
+  const bool made = ticket::make_ticket_key(stek, "d", locked) != nullptr;
+  REQUIRE_EQ(setrlimit(RLIMIT_AS, &before), 0);
+  CHECK_FALSE(made);
+}
+
 TEST_CASE("only the lengths of size classes are taken") {
   for (const ticket::Layout& layout : ticket::layouts) {
     std::set<std::size_t> states;
@@ -139,12 +183,15 @@ TEST_CASE("lanes that threads fill at once come out the same") {
   bool locked = false;
   const auto shared = ticket::make_ticket_key(stek, "d", locked);
   const auto alone = ticket::make_ticket_key(stek, "d", locked);
+  // At each lane the threads set off together: one fills it, the others do without.
+  std::barrier start(3);
   const auto work = [&] {
     const std::vector<std::byte> state(128, std::byte{5});
     std::vector<std::byte> room(256);
     std::array<std::byte, 13> nonce{};
     for (unsigned lane = 0; lane < 256; ++lane) {
       nonce[0] = static_cast<std::byte>(lane);
+      start.arrive_and_wait();
       const auto ticket = test::sealed_with_nonce(state, *shared, nonce);
       CHECK(opens(ticket, *shared, room));
     }

@@ -105,8 +105,8 @@ bool decode(Session& session, Bytes state, std::size_t smallest) noexcept try {
 }
 
 std::expected<std::size_t, Error> size_of(const Opaque& opaque, std::size_t smallest) noexcept {
-  if (opaque.label.empty() || opaque.label.size() > 32) return std::unexpected(Error::unsuitable);
-  if (!opaque_vectors.fits(opaque)) return std::unexpected(Error::too_large);
+  if (!opaque_label.fits(opaque)) return std::unexpected(Error::unsuitable);
+  if (!opaque_data.fits(opaque)) return std::unexpected(Error::too_large);
   return class_or_error(opaque_header.size + opaque_vectors.size(opaque), smallest);
 }
 

@@ -169,10 +169,10 @@ inline constexpr wire::Header opaque_header{
     wire::Constant{"state_version", version, ""},
     wire::Constant{"kind", opaque_kind, "where a session has its transport"},
 };
-inline constexpr wire::Vectors opaque_vectors{
-    wire::Vector<&Opaque::label, std::uint8_t, 1, 32>{"label", "such as \"rustls/0.20\""},
-    wire::Vector<&Opaque::data, std::uint16_t, 0, 16347>{"data", ""},
-};
+inline constexpr wire::Vector<&Opaque::label, std::uint8_t, 1, 32> opaque_label{
+    "label", "such as \"rustls/0.20\""};
+inline constexpr wire::Vector<&Opaque::data, std::uint16_t, 0, 16347> opaque_data{"data", ""};
+inline constexpr wire::Vectors opaque_vectors{opaque_label, opaque_data};
 
 std::expected<std::size_t, Error> size_of(const Opaque& opaque, std::size_t smallest) noexcept;
 void encode(Room room, const Opaque& opaque) noexcept;

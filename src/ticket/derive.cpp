@@ -15,20 +15,6 @@ std::array<std::byte, 1> one_byte(std::size_t n) noexcept {
 
 }  // namespace
 
-std::string_view name_of(Purpose purpose) noexcept {
-  switch (purpose) {
-    case Purpose::aes256gcm:
-      return "aes256gcm";
-    case Purpose::xchacha20poly1305:
-      return "xchacha20poly1305";
-    case Purpose::rfc5077_cipher:
-      return "rfc5077 cipher";
-    case Purpose::rfc5077_mac:
-      break;
-  }
-  return "rfc5077 mac";
-}
-
 DomainKey domain_key(const StekSecret& stek, std::string_view domain) noexcept {
   DomainKey key;
   blake2b(key.expose_room(), stek.expose(),

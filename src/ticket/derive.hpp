@@ -13,7 +13,11 @@ using Subkey = Secret<32>;
 
 /// What subkeys are for: all there is.
 enum class Purpose : std::uint8_t { aes256gcm, xchacha20poly1305, rfc5077_cipher, rfc5077_mac };
-std::string_view name_of(Purpose purpose) noexcept;
+inline constexpr std::array<std::string_view, 4> purpose_names{"aes256gcm", "xchacha20poly1305",
+                                                               "rfc5077 cipher", "rfc5077 mac"};
+constexpr std::string_view name_of(Purpose purpose) noexcept {
+  return purpose_names[static_cast<std::size_t>(purpose)];
+}
 
 inline constexpr std::size_t max_domain = 255;
 

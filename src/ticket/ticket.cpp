@@ -3,15 +3,10 @@
 namespace stek::ticket {
 
 bool profile_works(Profile profile) noexcept {
-  switch (profile) {
-    case Profile::aes256gcm:
-      return cipher_tests().aes256gcm;
-    case Profile::xchacha20poly1305:
-      return cipher_tests().xchacha20poly1305;
-    case Profile::rfc5077:
-      return cipher_tests().xchacha20_hmac;
-  }
-  return false;
+  const CipherTests& passed = cipher_tests();
+  const std::array<bool, 3> works{passed.aes256gcm, passed.xchacha20poly1305,
+                                  passed.xchacha20_hmac};
+  return works[static_cast<std::size_t>(profile)];
 }
 
 Room body_of(Room ticket, const Layout& layout) noexcept {
@@ -58,25 +53,42 @@ std::array<std::byte, 2> length_of(Bytes body) noexcept {
   return {static_cast<std::byte>(body.size() >> 8U), static_cast<std::byte>(body.size())};
 }
 
+void seal_aes256gcm(const Parts<std::byte>& ticket, const TicketKey& key) noexcept {
+  std::optional<Aes256GcmKey> spare;
+  key.lane(ticket.nonce.front(), spare)
+      .seal(ticket.body, ticket.tag.first<16>(), ticket.body, ticket.before_body,
+            ticket.nonce.subspan<lane_size, 12>());
+}
+
+void seal_xchacha20poly1305(const Parts<std::byte>& ticket, const TicketKey& key) noexcept {
+  xchacha20poly1305::seal(ticket.body, ticket.tag.first<16>(), ticket.body, ticket.before_body,
+                          ticket.nonce.first<24>(), key.cipher_key());
+}
+
+void seal_rfc5077(const Parts<std::byte>& ticket, const TicketKey& key) noexcept {
+  std::ranges::copy(length_of(ticket.body), ticket.length.begin());
+  xchacha20(ticket.body, ticket.body, rfc5077_nonce(ticket.nonce), key.cipher_key());
+  key.mac_key().mac(ticket.tag.first<32>(), ticket.before_tag);
+}
+
 void encrypt(const Parts<std::byte>& ticket, const TicketKey& key) noexcept {
-  switch (key.profile()) {
-    case Profile::aes256gcm: {
-      std::optional<Aes256GcmKey> spare;
-      key.lane(ticket.nonce.front(), spare)
-          .seal(ticket.body, ticket.tag.first<16>(), ticket.body, ticket.before_body,
-                ticket.nonce.subspan<lane_size, 12>());
-      return;
-    }
-    case Profile::xchacha20poly1305:
-      xchacha20poly1305::seal(ticket.body, ticket.tag.first<16>(), ticket.body, ticket.before_body,
-                              ticket.nonce.first<24>(), key.cipher_key());
-      return;
-    case Profile::rfc5077:
-      std::ranges::copy(length_of(ticket.body), ticket.length.begin());
-      xchacha20(ticket.body, ticket.body, rfc5077_nonce(ticket.nonce), key.cipher_key());
-      key.mac_key().mac(ticket.tag.first<32>(), ticket.before_tag);
-      return;
-  }
+  if (key.profile() == Profile::aes256gcm) return seal_aes256gcm(ticket, key);
+  if (key.profile() == Profile::xchacha20poly1305) return seal_xchacha20poly1305(ticket, key);
+  seal_rfc5077(ticket, key);
+}
+
+bool open_aes256gcm(Room state, const Parts<const std::byte>& ticket,
+                    const TicketKey& key) noexcept {
+  std::optional<Aes256GcmKey> spare;
+  return key.lane(ticket.nonce.front(), spare)
+      .open(state, ticket.body, ticket.tag.first<16>(), ticket.before_body,
+            ticket.nonce.subspan<lane_size, 12>());
+}
+
+bool open_xchacha20poly1305(Room state, const Parts<const std::byte>& ticket,
+                            const TicketKey& key) noexcept {
+  return xchacha20poly1305::open(state, ticket.body, ticket.tag.first<16>(), ticket.before_body,
+                                 ticket.nonce.first<24>(), key.cipher_key());
 }
 
 bool open_rfc5077(Room state, const Parts<const std::byte>& ticket, const TicketKey& key) noexcept {
@@ -116,20 +128,9 @@ bool seal(Room ticket, const TicketKey& key, NonceRule rule) noexcept {
 
 bool open(Room state, Bytes ticket, const TicketKey& key) noexcept {
   const auto parts = parts_of(ticket, layout_of(key.profile()));
-  switch (key.profile()) {
-    case Profile::aes256gcm: {
-      std::optional<Aes256GcmKey> spare;
-      return key.lane(parts.nonce.front(), spare)
-          .open(state, parts.body, parts.tag.first<16>(), parts.before_body,
-                parts.nonce.subspan<lane_size, 12>());
-    }
-    case Profile::xchacha20poly1305:
-      return xchacha20poly1305::open(state, parts.body, parts.tag.first<16>(), parts.before_body,
-                                     parts.nonce.first<24>(), key.cipher_key());
-    case Profile::rfc5077:
-      return open_rfc5077(state, parts, key);
-  }
-  return false;
+  if (key.profile() == Profile::aes256gcm) return open_aes256gcm(state, parts, key);
+  if (key.profile() == Profile::xchacha20poly1305) return open_xchacha20poly1305(state, parts, key);
+  return open_rfc5077(state, parts, key);
 }
 
 }  // namespace stek::ticket

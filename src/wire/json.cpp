@@ -56,7 +56,7 @@ struct Characters {
 };
 
 std::string line_and_column(std::string_view text, std::size_t byte) {
-  const std::string_view before = text.substr(0, byte == 0 ? 0 : std::min(byte - 1, text.size()));
+  const std::string_view before = text.substr(0, byte - 1);
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
   const std::size_t line_start =
       before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;

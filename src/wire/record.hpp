@@ -93,9 +93,7 @@ struct Fixed<std::array<std::byte, N>> {
   static constexpr std::size_t size = N;
   static void put(Writer& out, const std::array<std::byte, N>& value) noexcept { out.bytes(value); }
   static bool get(Reader& in, std::array<std::byte, N>& value) noexcept {
-    if (const Bytes taken = in.bytes(N); taken.size() == N) {
-      std::memcpy(value.data(), taken.data(), N);
-    }
+    std::ranges::copy(in.bytes(N), value.begin());
     return true;
   }
 };
@@ -431,10 +429,6 @@ struct Vectors {
 
   explicit constexpr Vectors(Parts... its_parts) : parts(its_parts...) {}
 
-  template <class T>
-  [[nodiscard]] bool fits(const T& record) const noexcept {
-    return std::apply([&](const auto&... part) { return (part.fits(record) && ...); }, parts);
-  }
   template <class T>
   [[nodiscard]] std::size_t size(const T& record) const noexcept {
     return std::apply([&](const auto&... part) { return (part.size(record) + ...); }, parts);
