@@ -32,6 +32,7 @@ void Aes256GcmKey::seal(Room out, std::span<std::byte, tag_size> tag, Bytes plai
   crypto_aead_aes256gcm_encrypt_detached_afternm(
       u8(out), u8(tag), nullptr, u8(plaintext), plaintext.size(), u8(associated), associated.size(),
       nullptr, u8(nonce), sodium_state(state_));
+  sodium_stackzero(deepest_cipher);
 }
 
 bool Aes256GcmKey::open(Room out, Bytes ciphertext, std::span<const std::byte, tag_size> tag,
@@ -40,6 +41,7 @@ bool Aes256GcmKey::open(Room out, Bytes ciphertext, std::span<const std::byte, t
   const bool opened = crypto_aead_aes256gcm_decrypt_detached_afternm(
                           u8(out), nullptr, u8(ciphertext), ciphertext.size(), u8(tag),
                           u8(associated), associated.size(), u8(nonce), sodium_state(state_)) == 0;
+  sodium_stackzero(deepest_cipher);
   if (!opened) wipe(out);
   return opened;
 }
@@ -65,6 +67,7 @@ bool xchacha20poly1305::open(Room out, Bytes ciphertext, std::span<const std::by
 void xchacha20(Room out, Bytes in, std::span<const std::byte, 24> nonce,
                std::span<const std::byte, 32> key) noexcept {
   crypto_stream_xchacha20_xor_ic(u8(out), u8(in), in.size(), u8(nonce), 0, u8(key));
+  sodium_stackzero(deepest_cipher);
 }
 
 namespace {

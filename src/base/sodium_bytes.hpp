@@ -20,4 +20,7 @@ auto* u8(Range&& bytes) noexcept {
 /// BLAKE2b.
 inline constexpr std::size_t deepest_call = 2048;
 
+/// The same for a cipher at work: AES-GCM leaves round keys there, XChaCha20 the key of its nonce.
+inline constexpr std::size_t deepest_cipher = 512;
+
 }  // namespace stek
