@@ -1,204 +1,290 @@
-// Takes secrets through everything that a server and its operator do with them, destroys what it
-// made, says "done" and waits, so that canary.py can look for what is left of them.
+// A process that does with secrets all that stek does with them, destroys every object, says so and
+// pauses: canary.py then looks into it.
 //
-//   canary make FOLDER     writes a ring per profile
-//   canary needles FOLDER  prints what derives from the rings' keys, for canary.py to search for
-//   canary live FOLDER     the life of a server
+//   canary run FOLDER TASK...    tasks, in this order: read json malformed tickets opaque rotate
+//   canary needles RING...       what is derived from every key of the rings, a name and hex a line
+//
+// FOLDER holds ring, tls12.json, tls13.json and opaque; `tickets` and `rotate` leave their tickets
+// in FOLDER/tickets, and `rotate` its ring in FOLDER/rotated.
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
-#include <iostream>
-
-#include <fmt/core.h>
+#include <source_location>
+#include <thread>
 
 #include <stek/ticketer.hpp>
 
+#include "base/cipher.hpp"
+#include "base/encoding.hpp"
+#include "base/hash.hpp"
+#include "base/memory.hpp"
 #include "session/json.hpp"
-#include "test_keys.hpp"
+#include "ticket/derive.hpp"
 
 namespace stek {
 namespace {
 
-using std::chrono::hours;
-using test::noon;
-using Wiped = std::vector<std::byte, WipingAllocator<std::byte>>;
+namespace fs = std::filesystem;
+using wire::SecretText;
 
-void require(bool good, const char* what) {
-  if (good) return;
-  std::cerr << "failed: " << what << '\n';
-  std::exit(1);
+constexpr std::string_view domain = "public";
+constexpr std::string_view label = "canary/1";
+
+void require(bool holds, std::source_location at = std::source_location::current()) {
+  if (holds) return;
+  std::fprintf(stderr, "canary.cpp:%u does not hold\n", at.line());
+  std::_Exit(1);
 }
 
-std::filesystem::path ring_in(const std::filesystem::path& folder, Profile profile) {
-  return folder / (std::string(name_of(profile)) + ".ring");
+template <class T, class E>
+T must(std::expected<T, E> result, std::source_location at = std::source_location::current()) {
+  require(result.has_value(), at);
+  if constexpr (!std::is_void_v<T>) return *std::move(result);
 }
 
-/// Past the standard library's streams, whose buffers nobody wipes.
-wire::SecretText text_in(const std::filesystem::path& path) {
-  wire::SecretText text(1U << 16U, '\0');
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const ssize_t size = read(fd, text.data(), text.size());
-  close(fd);
-  require(size > 0, path.c_str());
-  text.resize(static_cast<std::size_t>(size));
+/// By read(2): a stream would keep a copy that nobody wipes.
+SecretText contents_of(const fs::path& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  SecretText text(fs::file_size(path), '\0');
+  require(read(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  close(file);
   return text;
 }
 
-// ---- make and needles
-
-void make(const std::filesystem::path& folder) {
-  for (const Profile profile : test::profiles) {
-    FileStore store(ring_in(folder, profile));
-    require(store.create(new_ring({.profile = profile}, noon).value()).has_value(), "create");
-  }
+/// A ticket is no secret; its nonce says which key of one use it was sealed with.
+void note_ticket(const fs::path& folder, Bytes ticket) {
+  const int file =
+      open((folder / "tickets").c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  const std::string line = to_hex(ticket) + "\n";
+  require(write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+  close(file);
 }
-
-void needle(std::string_view name, Bytes bytes) {
-  fmt::print("{} {}\n", name, to_hex(bytes));
-}
-
-template <class T>
-void needle_of(std::string_view name, const T& object) {
-  needle(name, std::as_bytes(std::span(&object, 1)));
-}
-
-void needles_of(const Key& key) {
-  needle("STEK", key.secret.expose());
-  const auto domain_key = ticket::domain_key(key.secret, "public");
-  needle("K_dom", domain_key.expose());
-  const auto subkey = [&](ticket::Purpose purpose, std::uint8_t lane) {
-    auto derived = ticket::subkey(domain_key, purpose, lane);
-    needle("subkey", derived.expose());
-    return derived;
-  };
-  switch (key.profile) {
-    case Profile::aes256gcm:
-      for (unsigned lane = 0; lane < 256; ++lane) {
-        const auto derived = subkey(ticket::Purpose::aes256gcm, static_cast<std::uint8_t>(lane));
-        Aes256GcmKey expanded;
-        expanded.assign(derived.expose());
-        // Behind the first two round keys, which are the subkey itself; of 15 round keys.
-        needle("expanded_lane", std::as_bytes(std::span(&expanded, 1)).subspan(32, 15 * 16 - 32));
-      }
-      return;
-    case Profile::xchacha20poly1305:
-      subkey(ticket::Purpose::xchacha20poly1305, 0);
-      return;
-    case Profile::rfc5077:
-      subkey(ticket::Purpose::rfc5077_cipher, 0);
-      const HmacSha256Key mac(subkey(ticket::Purpose::rfc5077_mac, 0).expose());
-      needle("absorbed_mac_key", std::as_bytes(std::span(&mac, 1)).first(32));
-      return;
-  }
-}
-
-void print_needles(const std::filesystem::path& folder) {
-  for (const Profile profile : test::profiles) {
-    const KeyRing ring = FileStore(ring_in(folder, profile)).read().value();
-    for (const Key& key : ring.keys) needles_of(key);
-  }
-}
-
-// ---- live
 
 ClientHello hello_for(const Session& session) {
+  const bool tls13 = is_tls13(session.version);
   ClientHello hello;
   hello.legacy_version = ProtocolVersion::tls1_2;
-  if (is_tls13(session.version)) {
-    hello.supported_versions = {session.version};
-    hello.psk_key_exchange_modes = {{1}};
-    hello.pre_shared_key = hello.key_share = true;
-  }
   hello.cipher_suites = {session.cipher_suite};
   hello.compression_methods = {0};
-  hello.extended_master_secret = true;
-  if (const auto* name = std::get_if<HostName>(&session.server_name)) hello.server_name = *name;
+  hello.extended_master_secret = !tls13;
+  if (tls13) {
+    hello.supported_versions = {ProtocolVersion::tls1_3};
+    hello.psk_key_exchange_modes = {1};
+    hello.pre_shared_key = true;
+    hello.key_share = true;
+  }
   return hello;
 }
 
-void serve(const Tickets& tickets, const Session& session) {
-  std::array<std::byte, max_ticket> room;
-  // Long enough that most lanes are used.
-  for (int i = 0; i < 500; ++i) {
-    const auto ticket = tickets.issue(session, room, noon);
-    require(ticket.has_value(), "issue");
-    const Resumption resumption = tickets.resume(ticket->bytes, hello_for(session), noon);
-    require(resumption.verdict.outcome == Outcome::resume, "resume");
-    require(resumption.session.secret == session.secret, "the secret");
-    require(tickets.open(ticket->bytes, noon).has_value(), "open");
+struct Material {
+  fs::path folder;
+
+  [[nodiscard]] fs::path ring() const { return folder / "ring"; }
+  [[nodiscard]] Session session(const char* name) const {
+    return must(session_from_json(contents_of(folder / name)));
+  }
+};
+
+constexpr auto sessions = std::to_array({"tls12.json", "tls13.json"});
+
+void read_rings(const Material& material) {
+  FileStore store(material.ring());
+  const KeyRing ring = must(store.read());
+  const KeyRing copy = ring.copy();
+  require(!flaw_of(copy));
+}
+
+void print_sessions(const Material& material) {
+  for (const char* name : sessions) {
+    const Session session = material.session(name);
+    const Session copy = session.copy();
+    const SecretText shown = to_json(copy, Reveal::secret).dump(2);
+    const SecretText hidden = to_json(copy, Reveal::no).dump(2);
+    require(hidden.size() < shown.size());
+    require(must(session_from_json(shown)) == session);
   }
 }
 
-void carry_opaque(const Tickets& tickets, Bytes data) {
-  std::array<std::byte, max_ticket> room;
-  const auto ticket = tickets.seal_opaque("canary/1", data, room, noon);
-  require(ticket.has_value(), "seal_opaque");
-  Wiped opened(max_ticket);
-  const auto back = tickets.open_opaque("canary/1", ticket->bytes, opened, noon);
-  require(back && std::ranges::equal(*back, data), "open_opaque");
-}
-
-void print_and_read(const Session& session) {
-  const wire::SecretText text = to_json(session, Reveal::secret).dump();
-  const auto back = session_from_json(text);
-  require(back && *back == session, "session as JSON");
-  // A text that breaks off behind the secret.
-  require(!session_from_json(std::string_view(text).substr(0, text.size() - 2)), "cut JSON");
-}
-
-/// Until every key that was there at first has ended.
-void rotate_away(FileStore& store, Ticketer& ticketer) {
-  for (Instant now = noon; now < noon + hours(48); now += hours(1)) {
-    require(store.update([&](KeyRing ring) { return advance(std::move(ring), now); }).has_value(),
-            "advance");
-    require(ticketer.refresh(now).has_value(), "refresh");
+/// Every place for a session's text to end early, or to have a quote too many.
+void refuse_sessions(const Material& material) {
+  for (const char* name : sessions) {
+    const SecretText text = contents_of(material.folder / name);
+    for (std::size_t size = 0; size < text.size(); ++size) {
+      require(!session_from_json(std::string_view(text).substr(0, size)));
+      SecretText quoted = text;
+      quoted.insert(size, 1, '"');
+      require(!session_from_json(quoted));
+    }
   }
 }
 
-void copy_ring(const std::filesystem::path& folder, const KeyRing& ring) {
-  const auto path = folder / "copy.ring";
-  FileStore copy(path);
-  require(copy.create(ring).has_value(), "create a copy");
-  require(copy.update([&](KeyRing r) { return promote(std::move(r), noon); }).has_value(),
-          "promote");
-  require(copy.read().has_value(), "read the copy");
-  std::filesystem::remove(path);
-  std::filesystem::remove(path.string() + ".lock");
+void use_session(const Material& material, const Tickets& tickets, const char* name, Instant now) {
+  const Session session = material.session(name);
+  std::array<std::byte, 1024> room;
+  const Ticket ticket = must(tickets.issue(session, room, now));
+  note_ticket(material.folder, ticket.bytes);
+  const Resumption resumed = tickets.resume(ticket.bytes, hello_for(session), now);
+  require(resumed.verdict.outcome == Outcome::resume);
+  require(must(tickets.open(ticket.bytes, now)).secret == session.secret);
+  const Ticket renewed = must(tickets.issue(resumed.session, room, now));
+  room[renewed.bytes.size() - 1] ^= std::byte{1};
+  require(tickets.open(renewed.bytes, now).error() == Reason::altered);
 }
 
-void use(const std::filesystem::path& folder, Profile profile) {
-  FileStore store(ring_in(folder, profile));
-  auto ticketer = Ticketer::open(store, {}, noon);
-  require(ticketer.has_value(), "Ticketer::open");
-  const auto tickets = ticketer->in("public", {}, noon).value();
-  for (const char* name : {"tls12.json", "tls13.json"}) {
-    const auto session = session_from_json(text_in(folder / name));
-    require(session.has_value(), name);
-    print_and_read(*session);
-    serve(tickets, *session);
-    if (session->application_data) carry_opaque(tickets, session->application_data->expose());
+void use_opaque(const Material& material, const Tickets& tickets, Instant now) {
+  const SecretText data = contents_of(material.folder / "opaque");
+  std::array<std::byte, 1024> room;
+  const Ticket ticket = must(tickets.seal_opaque(label, std::as_bytes(std::span(data)), room, now));
+  note_ticket(material.folder, ticket.bytes);
+  SecretText opened(ticket.bytes.size(), '\0');
+  const Room there = std::as_writable_bytes(std::span(opened));
+  require(must(tickets.open_opaque(label, ticket.bytes, there, now)).size() == data.size());
+  require(!tickets.open_opaque("another", ticket.bytes, there, now));
+}
+
+void use(const Material& material, const Tickets& tickets, Instant now) {
+  for (const char* name : sessions) use_session(material, tickets, name, now);
+  use_opaque(material, tickets, now);
+}
+
+/// On this thread and on one that ends, whose stack is kept for the next.
+template <class Use>
+void with_tickets(const Material& material, Use use_of_tickets) {
+  FileStore store(material.ring());
+  const Instant now = must(store.read()).written_at;
+  Ticketer ticketer = must(Ticketer::open(store, {}, now));
+  const Tickets tickets = must(ticketer.in(domain, {}, now));
+  use_of_tickets(tickets, now);
+  std::jthread([&] { use_of_tickets(tickets, now); }).join();
+}
+
+void use_sessions(const Material& material) {
+  with_tickets(material, [&](const Tickets& tickets, Instant now) {
+    for (const char* name : sessions) use_session(material, tickets, name, now);
+  });
+}
+
+void use_opaques(const Material& material) {
+  with_tickets(material,
+               [&](const Tickets& tickets, Instant now) { use_opaque(material, tickets, now); });
+}
+
+/// A ring of its own, whose first key dies, and whose second is ended early.
+void rotate(const Material& material) {
+  FileStore store(material.folder / "rotated");
+  must(store.create(must(FileStore(material.ring()).read())));
+  const KeyRing ring = must(store.read());
+  const Key& first = ring.keys.front();
+  Ticketer ticketer = must(Ticketer::open(store, {}, ring.written_at));
+  const Tickets tickets = must(ticketer.in(domain, {}, ring.written_at));
+  const auto change = [&](auto&& rotation, Instant now) {
+    must(store.update([&](KeyRing old) { return rotation(std::move(old), now, random_secret); }));
+    must(ticketer.refresh(now));
+    use(material, tickets, now);
+  };
+  use(material, tickets, ring.written_at);
+  change(advance, first.retires_at - ring.schedule.lead);
+  change(advance, first.expires_at);
+  change(promote, first.expires_at);
+}
+
+struct Task {
+  std::string_view name;
+  void (*run)(const Material& material);
+};
+constexpr auto tasks = std::to_array<Task>({{"read", read_rings},
+                                            {"json", print_sessions},
+                                            {"malformed", refuse_sessions},
+                                            {"tickets", use_sessions},
+                                            {"opaque", use_opaques},
+                                            {"rotate", rotate}});
+
+[[gnu::noinline]] void run(const fs::path& folder, std::span<char*> names) {
+  const Material material{folder};
+  for (const Task& task : tasks) {
+    if (std::ranges::find(names, task.name) != names.end()) task.run(material);
   }
-  copy_ring(folder, store.read().value());
-  rotate_away(store, *ticketer);
 }
 
-void live(const std::filesystem::path& folder) {
-  for (const Profile profile : test::profiles) use(folder, profile);
+void say_done_and_pause() {
   prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
-  std::cout << "done" << std::endl;
+  require(write(STDOUT_FILENO, "done\n", 5) == 5);
   pause();
+}
+
+void print(const char* name, Bytes bytes) {
+  std::printf("%s %s\n", name, to_hex(bytes).c_str());
+}
+
+void print_lanes(const ticket::DomainKey& key) {
+  for (unsigned lane = 0; lane < 256; ++lane) {
+    const auto subkey =
+        ticket::subkey(key, ticket::Purpose::aes256gcm, static_cast<std::uint8_t>(lane));
+    print("lane", subkey.expose());
+    // In fresh pages, so that what the expansion does not write is zero.
+    bool locked = false;
+    const auto expanded = make_in_key_pages<Aes256GcmKey>(locked);
+    expanded->assign(subkey.expose());
+    print("expanded-lane", std::as_bytes(std::span(expanded.get(), 1)));
+  }
+}
+
+void print_xored(const char* name, Bytes key, std::byte pad) {
+  std::vector<std::byte> padded(key.begin(), key.end());
+  for (std::byte& b : padded) b ^= pad;
+  print(name, padded);
+}
+
+void print_mac_key(const ticket::DomainKey& key) {
+  const auto subkey = ticket::subkey(key, ticket::Purpose::rfc5077_mac, 0);
+  print("mac-subkey", subkey.expose());
+  // RFC 2104 section 2: "(K XOR opad" and "(K XOR ipad".
+  print_xored("mac-ipad", subkey.expose(), std::byte{0x36});
+  print_xored("mac-opad", subkey.expose(), std::byte{0x5c});
+  const HmacSha256Key absorbed(subkey.expose());
+  const Bytes state = std::as_bytes(std::span(&absorbed, 1));
+  print("absorbed-inner", state.first(32));
+  print("absorbed-outer", state.subspan(state.size() / 2, 32));
+}
+
+void print_needles(const Key& key) {
+  print("STEK", key.secret.expose());
+  const ticket::DomainKey domain_key = ticket::domain_key(key.secret, domain);
+  print("K_dom", domain_key.expose());
+  switch (key.profile) {
+    case Profile::aes256gcm:
+      return print_lanes(domain_key);
+    case Profile::xchacha20poly1305:
+      return print("cipher-subkey",
+                   ticket::subkey(domain_key, ticket::Purpose::xchacha20poly1305, 0).expose());
+    case Profile::rfc5077:
+      print("cipher-subkey",
+            ticket::subkey(domain_key, ticket::Purpose::rfc5077_cipher, 0).expose());
+      return print_mac_key(domain_key);
+  }
+}
+
+void print_needles_of(const fs::path& path) {
+  const KeyRing ring = must(FileStore(path).read());
+  require(cipher_tests().xchacha20_hmac);
+  for (const Key& key : ring.keys) print_needles(key);
 }
 
 }  // namespace
 }  // namespace stek
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
-  const std::string_view verb = argv[1];
-  if (verb == "make") stek::make(argv[2]);
-  if (verb == "needles") stek::print_needles(argv[2]);
-  if (verb == "live") stek::live(argv[2]);
+  const std::span<char*> arguments(argv, static_cast<std::size_t>(argc));
+  if (argc < 3) return 2;
+  if (std::string_view(argv[1]) == "needles") {
+    for (const char* ring : arguments.subspan(2)) stek::print_needles_of(ring);
+    return 0;
+  }
+  stek::run(argv[2], arguments.subspan(3));
+  stek::say_done_and_pause();
   return 0;
 }

@@ -1,136 +1,354 @@
-"""After everything a server does with its secrets, none of them is left in it: raw, hex or base64.
+#!/usr/bin/env python3
+"""Nothing secret outlives its object: canary.py STEK CANARY KEEP_PAGES NO_WIPE [TASK...]
 
-    canary.py PROGRAM NO_WIPE_LIBRARY
+Makes rings and sessions whose secrets it knows, lets the program CANARY work with them until all of
+its objects are gone, and looks for every secret in a core of it and in all its writable memory:
+raw, with the bytes of its words swapped, in hex and in base64, whole or any aligned half. None may
+be there, nor in the pages that it handed back, which the preloaded library KEEP_PAGES keeps. With
+NO_WIPE preloaded too, which switches wiping off, they have to be found.
 
-Looks at a core dump and at all memory that the process can write. With wiping switched off, the same
-search must find them.
+Each task runs in a process of its own, since what comes later covers what is left on a stack; then
+all of them run in one.
 """
 
 import base64
+import json
 import os
+import pathlib
 import re
 import secrets
-import shutil
-import signal
+import struct
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
-PROGRAM, NO_WIPE = sys.argv[1:]
-SKIPPED = 77
+STEK, CANARY, KEEP_PAGES, NO_WIPE = sys.argv[1:5]
+PROFILES = ("aes256gcm", "xchacha20poly1305", "rfc5077")
+TASKS = ("read", "json", "malformed", "tickets", "opaque", "rotate")
 PIECE = 16
-
-
-def write_sessions(folder):
-    """Two sessions as JSON; what must not be left of them, by name."""
-    master_secret, psk = secrets.token_hex(48), secrets.token_hex(32)
-    data = secrets.token_hex(64)
-    (folder / 'tls12.json').write_text(
-        '{"version": "TLS 1.2", "cipher_suite": "0xc02b", "extended_master_secret": true,'
-        f' "server_name": "shop.example", "application_data": "{data}", "secret": "{master_secret}"}}')
-    (folder / 'tls13.json').write_text(
-        '{"version": "TLS 1.3", "cipher_suite": "TLS_AES_128_GCM_SHA256", "ticket_age_add": 1,'
-        f' "max_early_data_size": 0, "secret": "{psk}"}}')
-    return [('master secret', bytes.fromhex(master_secret)), ('PSK', bytes.fromhex(psk)),
-            ('application data', bytes.fromhex(data))]
-
-
-def needles_of_rings(folder):
-    lines = subprocess.check_output([PROGRAM, 'needles', folder], text=True).splitlines()
-    return [(name, bytes.fromhex(digits)) for name, digits in map(str.split, lines)]
-
-
-def in_base64(data):
-    """At each of three places that it may have in a longer text, without what neighbours touch."""
-    for shift in range(3):
-        text = base64.b64encode(bytes(shift) + data)
-        inner = text[4 if shift else 0:len(text) - 4]
-        yield inner
-        yield inner.translate(bytes.maketrans(b'+/', b'-_'))
-
-
-def forms_of(secret):
-    """Every piece of 16 bytes, and the whole as text."""
-    for at in range(0, len(secret) - PIECE + 1, PIECE):
-        piece = secret[at:at + PIECE]
-        yield 'raw', piece
-        yield 'hex', piece.hex().encode()
-        yield 'hex', piece.hex().upper().encode()
-    for text in in_base64(secret):
-        yield 'base64', text
-
-
-class Life:
-    """A server that has done its work and destroyed all it had."""
-
-    def __init__(self, folder, wiping):
-        environment = dict(os.environ) if wiping else os.environ | {'LD_PRELOAD': NO_WIPE}
-        self.process = subprocess.Popen([PROGRAM, 'live', folder], env=environment,
-                                        stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout.readline() == 'done\n'
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.process.stdout.close()
-
-    def memory(self):
-        """All that it can write."""
-        folder = Path('/proc') / str(self.process.pid)
-        with (folder / 'mem').open('rb', buffering=0) as memory:
-            for line in (folder / 'maps').read_text().splitlines():
-                begin, end, rights = re.match(r'(\w+)-(\w+) (\S+)', line).groups()
-                if 'w' in rights:
-                    memory.seek(int(begin, 16))
-                    yield memory.read(int(end, 16) - int(begin, 16))
-
-    def core(self, folder):
-        subprocess.run(['gcore', '-o', folder / 'core', str(self.process.pid)], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        path = folder / f'core.{self.process.pid}'
-        core = path.read_bytes()
-        path.unlink()
-        return core
-
-
-def found(where, needles):
-    return sorted({f'{name}, {form}' for name, secret in needles for form, text in forms_of(secret)
-                   if text in where})
-
-
-def look(folder, needles, wiping):
-    with Life(folder, wiping) as life:
-        core, memory = life.core(folder), b'\0'.join(life.memory())
-    assert core.startswith(b'\x7fELF') and len(core) > 100_000
-    in_core, in_memory = found(core, needles), found(memory, needles)
-    print(f'wiping {"on" if wiping else "off"}: {len(core)} bytes of core, {len(memory)} of memory')
-    print('  in the core:  ', '; '.join(in_core) or 'nothing')
-    print('  in the memory:', '; '.join(in_memory) or 'nothing')
-    return in_core, in_memory
+SKIPPED = 77
+# Not wiped by anyone: what was computed or copied last, until the next call. Counted, and allowed.
+REGISTERS = "registers in the core"
 
 
 def main():
-    if not shutil.which('gcore'):
-        print('no gcore here')
-        return 1 if os.environ.get('CI') else SKIPPED
-    outcomes = []
-    for wiping in (True, False):
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            subprocess.run([PROGRAM, 'make', folder], check=True)
-            needles = write_sessions(folder) + needles_of_rings(folder)
-            print(len(needles), 'secrets')
-            outcomes.append(look(folder, needles, wiping))
-    (core, memory), (core_unwiped, _) = outcomes
-    must_show = {'STEK, raw', 'PSK, raw', 'PSK, hex', 'master secret, hex', 'application data, hex'}
-    unseen = must_show - set(core_unwiped)
-    if unseen:
-        print('with wiping off, not found:', *sorted(unseen))
-    return 1 if core or memory or unseen else 0
+    counts = Counts()
+    runs = [sys.argv[5:]] if sys.argv[5:] else [[task] for task in TASKS] + [TASKS]
+    for profile in PROFILES:
+        for tasks in runs:
+            counts.wiping(profile, tasks)
+        counts.not_wiping(profile)
+    print(counts)
+    if counts.failed:
+        return 1
+    return 0 if counts.core else skip("gcore is missing: install gdb")
 
 
-sys.exit(main())
+def skip(why):
+    print(why)
+    return SKIPPED
+
+
+class Counts:
+    def __init__(self):
+        self.runs = self.needles = self.pieces = self.core = self.memory = 0
+        self.found_on = self.found_off = self.in_registers = 0
+        self.failed = False
+
+    def wiping(self, profile, tasks):
+        found, pieces, regions = look(profile, tasks, [KEEP_PAGES])
+        self.runs += 1
+        self.needles += pieces.needles
+        self.pieces += len(pieces)
+        self.core += sum(len(region.bytes) for region in regions if region.in_core)
+        self.memory += sum(len(region.bytes) for region in regions if not region.in_core)
+        for hit in found:
+            if hit.region.name == REGISTERS:
+                self.in_registers += 1
+            else:
+                self.found_on += 1
+                self.fail(f"{profile}, {' '.join(tasks)}: {hit}")
+
+    def not_wiping(self, profile):
+        found, _, _ = look(profile, TASKS, [KEEP_PAGES, NO_WIPE])
+        self.found_off += len(found)
+        seen = {(hit.needle, hit.form) for hit in found}
+        for wanted in (("STEK", "raw"), ("K_dom", "raw"), ("session", "raw"), ("session", "hex")):
+            if wanted not in seen:
+                self.fail(f"{profile}, wiping off: no {wanted[0]}, {wanted[1]}, found")
+
+    def fail(self, text):
+        self.failed = True
+        print("FAIL", text)
+
+    def __str__(self):
+        return (
+            f"{self.runs} runs: {self.needles} secrets in {self.pieces} pieces, looked for in"
+            f" {self.core} bytes of cores and {self.memory} bytes of memory\n"
+            f"found with wiping on: {self.found_on}, and {self.in_registers} in registers;"
+            f" with wiping off: {self.found_off}"
+        )
+
+
+def look(profile, tasks, preload):
+    """What is found after `tasks`, the pieces that were looked for, and where."""
+    with tempfile.TemporaryDirectory(prefix="stek-canary-") as folder:
+        folder = pathlib.Path(folder)
+        needles = make_material(folder, profile)
+        regions = memory_after(folder, tasks, preload)
+        needles += derived_needles(folder)
+        pieces = Pieces(needles)
+        return [hit for region in regions for hit in pieces.found_in(region)], pieces, regions
+
+
+# Material
+
+
+def make_material(folder, profile):
+    run(STEK, "keys", "init", "--ring", folder / "ring", "--profile", profile)
+    needles = [("session", secrets.token_bytes(48)), ("session", secrets.token_bytes(32))]
+    needles += [("application data", secrets.token_bytes(96))]
+    needles += [("opaque", secrets.token_bytes(256))]
+    master_secret, psk, data, opaque = (needle for _, needle in needles)
+    (folder / "tls12.json").write_text(session12(master_secret, data))
+    (folder / "tls13.json").write_text(session13(psk))
+    (folder / "opaque").write_bytes(opaque)
+    return needles
+
+
+def session12(secret, data):
+    return json.dumps(
+        {
+            "version": "TLS 1.2",
+            "cipher_suite": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+            "extended_master_secret": True,
+            "secret": secret.hex(),
+            "application_data": data.hex(),
+        }
+    )
+
+
+def session13(psk):
+    return json.dumps(
+        {
+            "version": "TLS 1.3",
+            "cipher_suite": "TLS_AES_128_GCM_SHA256",
+            "secret": psk.hex(),
+            "ticket_age_add": 12345,
+            "max_early_data_size": 0,
+        }
+    )
+
+
+def run(*command):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    if done.returncode != 0:
+        raise SystemExit(f"{command[0]} failed: {done.stderr}")
+    return done.stdout
+
+
+def derived_needles(folder):
+    """Every key of the rings there are, and what comes of it."""
+    rings = [path for path in (folder / "ring", folder / "rotated") if path.exists()]
+    lines = run(CANARY, "needles", *rings).splitlines()
+    needles = [(name, bytes.fromhex(text)) for name, text in map(str.split, lines)]
+    return needles + one_use_needles(needles, tickets_in(folder / "tickets"))
+
+
+def tickets_in(path):
+    return [bytes.fromhex(line) for line in path.read_text().split()] if path.exists() else []
+
+
+def one_use_needles(needles, tickets):
+    """What XChaCha20 makes of a key for one nonce (draft-irtf-cfrg-xchacha-03 section 2.3)."""
+    found = []
+    for key in (bytes_ for name, bytes_ in needles if name == "cipher-subkey"):
+        for ticket in tickets:
+            # The iv of rfc5077 has 16 bytes and 8 zeros; the nonce of xchacha20poly1305 has 24.
+            once = hchacha20(key, ticket[16:32])
+            found.append(("one-use key", once))
+            for tail in (bytes(8), ticket[32:40]):
+                found += [("key stream", chacha20(once, tail, block)) for block in (0, 1)]
+    # The end of a state is zeros, and its ciphertext the key stream itself.
+    public = b"".join(tickets)
+    return [(name, bytes_) for name, bytes_ in found if not shows_any_of(public, bytes_)]
+
+
+def shows_any_of(public, needle):
+    return any(needle[i : i + PIECE] in public for i in range(0, len(needle), PIECE))
+
+
+def chacha20_rounds(state):
+    x = list(state)
+
+    def quarter(a, b, c, d):
+        steps = ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7))
+        for first, second, third, turn in steps:
+            x[first] = (x[first] + x[second]) & 0xFFFFFFFF
+            mixed = x[third] ^ x[first]
+            x[third] = (mixed << turn | mixed >> (32 - turn)) & 0xFFFFFFFF
+
+    for _ in range(10):
+        for i in range(4):
+            quarter(i, 4 + i, 8 + i, 12 + i)
+        for i in range(4):
+            quarter(i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4)
+    return x
+
+
+def chacha20_state(key, last16):
+    return struct.unpack("<16I", b"expand 32-byte k" + key + last16)
+
+
+def hchacha20(key, nonce):
+    x = chacha20_rounds(chacha20_state(key, nonce))
+    return struct.pack("<8I", *x[:4], *x[12:])
+
+
+def chacha20(key, nonce, counter):
+    state = chacha20_state(key, struct.pack("<II", counter, 0) + nonce)
+    added = ((a + b) & 0xFFFFFFFF for a, b in zip(state, chacha20_rounds(state)))
+    return struct.pack("<16I", *added)
+
+
+# Memory
+
+
+class Region:
+    def __init__(self, name, begin, content, in_core=False):
+        self.name, self.begin, self.bytes, self.in_core = name, begin, content, in_core
+
+
+def memory_after(folder, tasks, preload):
+    # A function that is bound at its first call has the vector registers saved below that call, and
+    # what was copied last with them: the loader's doing, once a process and function.
+    environment = {**os.environ, "LD_PRELOAD": ":".join(preload), "LD_BIND_NOW": "1"}
+    with subprocess.Popen(
+        [CANARY, "run", folder, *tasks], stdout=subprocess.PIPE, env=environment
+    ) as process:
+        try:
+            if process.stdout.readline() != b"done\n":
+                raise SystemExit(f"the program failed: {' '.join(tasks)}")
+            return writable_memory(process.pid) + core_of(process.pid, folder)
+        finally:
+            process.kill()
+
+
+def writable_memory(pid):
+    regions = []
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            begin, end, writable, name = re.match(
+                r"(\w+)-(\w+) .(.)\S* \S+ \S+ \S+ *(.*)", line
+            ).groups()
+            if writable == "w":
+                begin, end = int(begin, 16), int(end, 16)
+                regions.append(Region(name, begin, read_at(memory, begin, end - begin)))
+    return regions
+
+
+def read_at(memory, begin, size):
+    content = b""
+    while len(content) < size:
+        memory.seek(begin + len(content))
+        content += memory.read(size - len(content))
+    return content
+
+
+def core_of(pid, folder):
+    try:
+        run("gcore", "-o", folder / "core", str(pid))
+    except FileNotFoundError:
+        return []
+    return list(parts_of_core((folder / f"core.{pid}").read_bytes()))
+
+
+def parts_of_core(core):
+    """The memory of an ELF core, and its notes (System V ABI, "Program Header")."""
+    table, entry_size, entries = struct.unpack_from("=32xQ14xHH", core)
+    for at in range(table, table + entry_size * entries, entry_size):
+        kind, _, offset, address, _, size = struct.unpack_from("=IIQQQQ", core, at)
+        name = {1: "core", 4: REGISTERS}.get(kind)
+        if name:
+            yield Region(name, address, core[offset : offset + size], in_core=True)
+
+
+# Searching
+
+
+class Hit:
+    def __init__(self, needle, form, offset, region, at):
+        self.needle, self.form, self.offset, self.region, self.at = needle, form, offset, region, at
+
+    def __str__(self):
+        where = f"{self.region.name or 'unnamed'} at {self.region.begin + self.at:#x}"
+        return f"{self.needle}, {self.form}, from byte {self.offset}: in {where}"
+
+
+class Pieces:
+    """Every aligned 16 bytes of every needle in every form, by their first 8 bytes."""
+
+    HEAD = 8
+
+    def __init__(self, needles):
+        self.needles = len(needles)
+        self.by_head = {}
+        for name, needle in needles:
+            for offset in range(0, len(needle) - PIECE + 1, PIECE):
+                piece = needle[offset : offset + PIECE]
+                # Zeros are everywhere.
+                if len(set(piece)) > PIECE // 2:
+                    self.add(name, offset, piece)
+
+    def __len__(self):
+        return sum(map(len, self.by_head.values()))
+
+    def add(self, name, offset, piece):
+        for form, text in forms_of(piece):
+            (head,) = struct.unpack_from("=Q", text)
+            self.by_head.setdefault(head, set()).add((text, name, form, offset))
+
+    def found_in(self, region):
+        hits = []
+        for head in self.heads_in(region.bytes):
+            for text, name, form, offset in self.by_head[head]:
+                at = region.bytes.find(text)
+                if at >= 0:
+                    hits.append(Hit(name, form, offset, region, at))
+        return hits
+
+    def heads_in(self, content):
+        heads = set()
+        for shift in range(self.HEAD):
+            size = (len(content) - shift) // self.HEAD * self.HEAD
+            if size > 0:
+                words = memoryview(content)[shift : shift + size].cast("Q")
+                heads.update(self.by_head.keys() & set(words))
+        return heads
+
+
+def forms_of(piece):
+    yield "raw", piece
+    for size in (4, 8):
+        yield f"swapped by {size}", swapped(piece, size)
+    yield "hex", piece.hex().encode()
+    yield "upper hex", piece.hex().upper().encode()
+    for before in range(3):
+        text = base64_of(piece, before)
+        yield f"base64 behind {before}", text
+        yield f"url base64 behind {before}", text.translate(bytes.maketrans(b"+/", b"-_"))
+
+
+def swapped(piece, size):
+    return b"".join(piece[i : i + size][::-1] for i in range(0, len(piece), size))
+
+
+def base64_of(piece, before):
+    """The characters that depend on nothing but `piece`, with `before` bytes before it."""
+    text = base64.b64encode(bytes(before) + piece)
+    first = (8 * before + 5) // 6
+    return text[first : 8 * (before + len(piece)) // 6]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
