@@ -6,7 +6,7 @@ namespace stek {
 
 SessionSecret::SessionSecret(Bytes bytes) noexcept {
   if (bytes.size() > max_size) return;
-  std::copy(bytes.begin(), bytes.end(), bytes_.expose_room().begin());
+  std::ranges::copy(bytes, bytes_.expose_room().begin());
   size_ = static_cast<std::uint8_t>(bytes.size());
 }
 
@@ -36,8 +36,9 @@ HostNameHash hash_of(const HostName& name) noexcept {
 namespace {
 
 HostNameHash hash_of(const ServerName& name) noexcept {
-  if (const auto* hash = std::get_if<HostNameHash>(&name)) return *hash;
-  return stek::hash_of(std::get<HostName>(name));
+  if (const auto* text = std::get_if<HostName>(&name)) return stek::hash_of(*text);
+  const auto* hash = std::get_if<HostNameHash>(&name);
+  return hash == nullptr ? HostNameHash{} : *hash;
 }
 
 }  // namespace

@@ -80,11 +80,15 @@ struct JsonForm<Instant> {
   }
 };
 
+constexpr std::string_view in_hex(std::size_t size) noexcept {
+  if (size == 16) return "16 bytes as 32 hex digits";
+  if (size == 32) return "32 bytes as 64 hex digits";
+  return "bytes in hex";
+}
+
 template <std::size_t N>
 struct JsonForm<std::array<std::byte, N>> {
-  static constexpr std::string_view expects = N == 16   ? "16 bytes as 32 hex digits"
-                                              : N == 32 ? "32 bytes as 64 hex digits"
-                                                        : "bytes in hex";
+  static constexpr std::string_view expects = in_hex(N);
   static Json put(const std::array<std::byte, N>& value) { return to_hex(value); }
   static bool get(const Json& json, std::array<std::byte, N>& value) {
     return json.is_string() && from_hex(value, json.template get_ref<const SecretText&>());

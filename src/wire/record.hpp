@@ -325,7 +325,8 @@ struct Option {
     }
     std::optional<V> value = Codec::get(bytes);
     if (!value) return false;
-    record.*member = *std::move(value);
+    V& decoded = *value;
+    record.*member = std::move(decoded);
     return true;
   }
 };
