@@ -139,8 +139,9 @@ Flaw flaw_of(const Session& session, const Stamp& stamp) noexcept {
   }
   if (!suite.known) return "cipher_suite: not a suite that IANA lists";
   if (suite.tls13 != tls13) return "cipher_suite: not one of this version";
-  if (session.encrypt_then_mac && suite.mode != CipherMode::cbc)
+  if (session.encrypt_then_mac && suite.mode != CipherMode::cbc) {
     return "encrypt_then_mac: only with a CBC suite";
+  }
   if (const Flaw flaw = flaw_of_secret(session)) return flaw;
   if (const Flaw flaw = flaw_of_extensions(session)) return flaw;
   if (const Flaw flaw = tls13 ? flaw_of_tls13(session) : flaw_of_tls12(session)) return flaw;
