@@ -72,7 +72,7 @@ int complain(const std::string& what);
 }  // namespace
 
 int main(int argc, char** argv) try {
-  std::signal(SIGPIPE, SIG_IGN);
+  (void)std::signal(SIGPIPE, SIG_IGN);
   Options options;
   CLI::App app{"a TLS 1.2 client that keeps, resumes and alters sessions"};
   app.add_option("--host", options.host, "server address")->capture_default_str();
@@ -154,7 +154,7 @@ Session read_session(const std::string& path) {
   Session session(PEM_read_SSL_SESSION(file.get(), nullptr, nullptr, nullptr));
   if (session) return session;
   ERR_clear_error();
-  std::rewind(file.get());
+  if (std::fseek(file.get(), 0, SEEK_SET) != 0) return nullptr;
   std::array<unsigned char, 65536> der;
   const std::size_t size = std::fread(der.data(), 1, der.size(), file.get());
   const unsigned char* at = der.data();
@@ -240,8 +240,9 @@ std::string converse(SSL& connection, const std::string& line) {
   SSL_write(&connection, sent.data(), static_cast<int>(sent.size()));
   std::array<char, 1024> bytes;
   std::string reply;
-  for (int n; reply.find('\n') == std::string::npos && reply.size() < bytes.size() &&
-              (n = SSL_read(&connection, bytes.data(), static_cast<int>(bytes.size()))) > 0;) {
+  while (reply.find('\n') == std::string::npos && reply.size() < bytes.size()) {
+    const int n = SSL_read(&connection, bytes.data(), static_cast<int>(bytes.size()));
+    if (n <= 0) break;
     reply.append(bytes.data(), static_cast<std::size_t>(n));
   }
   SSL_shutdown(&connection);

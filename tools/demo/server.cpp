@@ -24,6 +24,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -109,7 +110,7 @@ template <class... Parts>
 void say(fmt::format_string<Parts...> format, Parts&&... parts) {
   fmt::print(format, std::forward<Parts>(parts)...);
   fmt::print("\n");
-  std::fflush(stdout);
+  (void)std::fflush(stdout);
 }
 
 }  // namespace
@@ -281,8 +282,9 @@ void Tls::load_certificate(const Options& options) {
 std::string x509_time(std::time_t at) {
   std::array<char, 15> text{};
   std::tm parts{};
-  gmtime_r(&at, &parts);
-  std::strftime(text.data(), text.size(), "%Y%m%d%H%M%S", &parts);
+  const bool known = gmtime_r(&at, &parts) != nullptr &&
+                     std::strftime(text.data(), text.size(), "%Y%m%d%H%M%S", &parts) != 0;
+  if (!known) throw std::runtime_error("the clock is out of the calendar");
   return text.data();
 }
 
@@ -308,7 +310,7 @@ void Tls::make_certificate() {
   const std::time_t now = std::time(nullptr);
   constexpr std::time_t day = 86400;
   require(mbedtls_x509write_crt_set_validity(&draft, x509_time(now - day).c_str(),
-                                             x509_time(now + 7 * day).c_str()),
+                                             x509_time(now + (7 * day)).c_str()),
           "date the certificate");
   std::array<unsigned char, 2048> der;
   const int size =
@@ -359,8 +361,13 @@ int Peer::send(void* self, const unsigned char* bytes, std::size_t size) {
   }
 }
 
+std::string system_error_text(std::string_view what) {
+  return fmt::format("{}: {}", what, std::generic_category().message(errno));
+}
+
 int listen_on(std::uint16_t port) {
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (listener < 0) throw std::runtime_error(system_error_text("no socket"));
   const int yes = 1;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   sockaddr_in address{};
@@ -371,7 +378,7 @@ int listen_on(std::uint16_t port) {
   auto* generic = reinterpret_cast<sockaddr*>(&address);
   if (bind(listener, generic, size) != 0 || listen(listener, 64) != 0 ||
       getsockname(listener, generic, &size) != 0) {
-    throw std::runtime_error(fmt::format("cannot listen on port {}: {}", port, strerror(errno)));
+    throw std::runtime_error(system_error_text(fmt::format("cannot listen on port {}", port)));
   }
   say("listening on 127.0.0.1:{}", ntohs(address.sin_port));
   return listener;
@@ -382,7 +389,7 @@ int stop_signal() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
