@@ -59,7 +59,7 @@ COMMANDS = {
     "as-stranger": """
         exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "$@" """,
     "without-aes": """
-        program=$(command -v "$1") && shift && exec timeout 30 qemu-x86_64 -cpu Nehalem "$program" "$@" """,
+        program=$(command -v "$1") && shift && exec timeout -s KILL 30 qemu-x86_64 -cpu Nehalem "$program" "$@" """,
 }
 
 
