@@ -151,8 +151,8 @@ struct Extras {
   friend bool operator==(const Extras&, const Extras&) noexcept = default;
 };
 
-/// Plain data. Move-only because of its secrets; `copy()` on purpose. On the heap are only ALPN names
-/// of over 15 bytes, chains, application data and extras: few sessions have any.
+/// Plain data. Move-only because of its secrets; `copy()` on purpose. On the heap are only ALPN
+/// names of over 15 bytes, chains, application data and extras: few sessions have any.
 struct Session {
   Transport transport = Transport::tls;
   ProtocolVersion version = ProtocolVersion::none;
