@@ -79,6 +79,7 @@ TEST_CASE("349 suites are known, each by its name and number") {
     CHECK_EQ(cipher_spec_of(suite).known, !name_of(suite).empty());
     if (!cipher_spec_of(suite).known) continue;
     ++known;
+    CHECK_EQ(is_aead(cipher_spec_of(suite).mode), cipher_spec_of(suite).mac == Mac::aead);
     CHECK_EQ(suite_named(name_of(suite)), suite);
   }
   CHECK_EQ(known, 349);

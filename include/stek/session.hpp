@@ -131,6 +131,8 @@ using ClientIdentity = std::variant<std::monostate, ClientIdentityHash, Certific
 
 /// An application protocol's name, 1 to 255 bytes (RFC 7301 section 3.1).
 struct ProtocolName {
+  static constexpr std::size_t max_size = 255;
+
   std::string bytes;
   friend bool operator==(const ProtocolName&, const ProtocolName&) noexcept = default;
 };

@@ -4,6 +4,8 @@
 
 #include <stek/cipher_suite.hpp>
 
+#include "wire/record.hpp"
+
 namespace stek {
 
 using Flaw = std::optional<std::string_view>;
@@ -57,7 +59,8 @@ Flaw flaw_of_extensions(const Session& session) noexcept {
   if (session.compression_method != 0) {
     return "compression_method: only null (RFC 9325 section 3.3)";
   }
-  if (session.alpn && (session.alpn->bytes.empty() || session.alpn->bytes.size() > 255)) {
+  if (session.alpn &&
+      (session.alpn->bytes.empty() || session.alpn->bytes.size() > ProtocolName::max_size)) {
     return "alpn: not of 1 to 255 bytes (RFC 7301 section 3.1)";
   }
   return std::nullopt;
@@ -110,7 +113,7 @@ Flaw flaw_of(const Extras& extras) noexcept {
   const std::size_t longest =
       std::max({extras.signature_algorithms.size(), extras.supported_groups.size(),
                 extras.ec_point_formats.size(), extras.ffdhe_groups.size()});
-  if (longest > 255) return "extras: a list of over 255 values";
+  if (longest > wire::longest_list) return "extras: a list of over 255 values";
   const auto mode = extras.heartbeat_mode.value_or(HeartbeatMode::peer_allowed_to_send);
   if (mode != HeartbeatMode::peer_allowed_to_send &&
       mode != HeartbeatMode::peer_not_allowed_to_send) {

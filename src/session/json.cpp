@@ -115,16 +115,28 @@ bool JsonForm<HostName>::get(const Json& json, HostName& value) {
   return name.has_value();
 }
 
-template <>
-struct JsonForm<MaxFragmentLength> {
-  static constexpr std::string_view expects = "a code of RFC 6066 section 4, 0 to 4";
-  static Json put(MaxFragmentLength value) { return static_cast<std::uint8_t>(value); }
-  static bool get(const Json& json, MaxFragmentLength& value) {
+/// A code of an RFC, as a number in its range.
+template <class Enum, Enum first, Enum last>
+struct JsonCode {
+  static Json put(Enum value) { return static_cast<std::uint8_t>(value); }
+  static bool get(const Json& json, Enum& value) {
     std::uint8_t code = 0;
-    if (!JsonForm<std::uint8_t>::get(json, code) || code > 4) return false;
-    value = static_cast<MaxFragmentLength>(code);
-    return true;
+    if (!JsonForm<std::uint8_t>::get(json, code)) return false;
+    value = static_cast<Enum>(code);
+    return value >= first && value <= last;
   }
+};
+
+template <>
+struct JsonForm<MaxFragmentLength>
+    : JsonCode<MaxFragmentLength, MaxFragmentLength::unlimited, MaxFragmentLength::bytes_4096> {
+  static constexpr std::string_view expects = "a code of RFC 6066 section 4, 0 to 4";
+};
+
+template <>
+struct JsonForm<HeartbeatMode> : JsonCode<HeartbeatMode, HeartbeatMode::peer_allowed_to_send,
+                                          HeartbeatMode::peer_not_allowed_to_send> {
+  static constexpr std::string_view expects = "1 (peer_allowed_to_send) or 2";
 };
 
 template <>
@@ -161,7 +173,7 @@ struct JsonForm<ProtocolName> {
       name.bytes.resize((text.size() - 2) / 2);
       if (!from_hex(std::as_writable_bytes(std::span(name.bytes)), text.substr(2))) return false;
     }
-    return !name.bytes.empty() && name.bytes.size() <= 255;
+    return !name.bytes.empty() && name.bytes.size() <= ProtocolName::max_size;
   }
 
  private:
@@ -194,18 +206,6 @@ struct JsonForm<CertificateChain> {
     auto& certificates = chain.certificates;
     return JsonList<std::vector<std::byte>>::get(json, certificates) && !certificates.empty() &&
            std::ranges::none_of(certificates, &std::vector<std::byte>::empty);
-  }
-};
-
-template <>
-struct JsonForm<HeartbeatMode> {
-  static constexpr std::string_view expects = "1 (peer_allowed_to_send) or 2";
-  static Json put(HeartbeatMode value) { return static_cast<std::uint8_t>(value); }
-  static bool get(const Json& json, HeartbeatMode& value) {
-    std::uint8_t mode = 0;
-    if (!JsonForm<std::uint8_t>::get(json, mode) || mode < 1 || mode > 2) return false;
-    value = static_cast<HeartbeatMode>(mode);
-    return true;
   }
 };
 

@@ -1,7 +1,5 @@
 #include "session/state.hpp"
 
-#include "wire/size_class.hpp"
-
 namespace stek {
 
 using wire::Varying;

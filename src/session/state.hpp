@@ -8,6 +8,7 @@
 
 #include "session/flaw.hpp"
 #include "wire/record.hpp"
+#include "wire/size_class.hpp"
 
 namespace stek {
 namespace wire {
@@ -45,7 +46,7 @@ struct Varying<HostName> {
 template <>
 struct Varying<ProtocolName> {
   static constexpr std::size_t min = 1;
-  static constexpr std::size_t max = 255;
+  static constexpr std::size_t max = ProtocolName::max_size;
   static std::size_t size(const ProtocolName& name) noexcept { return name.bytes.size(); }
   static void put(Writer& out, const ProtocolName& name) noexcept {
     out.bytes(std::as_bytes(std::span(name.bytes)));
@@ -56,7 +57,7 @@ struct Varying<ProtocolName> {
 };
 
 /// What the largest size class leaves for one option behind the header of 93 bytes.
-inline constexpr std::size_t largest_value = 16384 - 93 - 3;
+inline constexpr std::size_t largest_value = largest_class - 93 - 3;
 
 template <>
 struct Varying<SecretBytes> {

@@ -248,11 +248,13 @@ struct Varying<V> {
   }
 };
 
-/// A list of 1 to 255 numbers.
+inline constexpr std::size_t longest_list = 255;
+
+/// A list of 1 to `longest_list` numbers.
 template <std::unsigned_integral N>
 struct Varying<std::vector<N>> {
   static constexpr std::size_t min = sizeof(N);
-  static constexpr std::size_t max = 255 * sizeof(N);
+  static constexpr std::size_t max = longest_list * sizeof(N);
   static std::size_t size(const std::vector<N>& list) noexcept { return list.size() * sizeof(N); }
   static void put(Writer& out, const std::vector<N>& list) noexcept {
     for (const N n : list) out.number(n);
