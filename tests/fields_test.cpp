@@ -1,6 +1,10 @@
 // Every field of a session, present and absent, at each bound and one past it, through every
 // profile and every size class that holds it.
+#include <set>
+
 #include <doctest/doctest.h>
+
+#include "session/json.hpp"
 
 #include "test_keys.hpp"
 
@@ -347,11 +351,39 @@ TEST_CASE("every field at its bounds comes back in every profile and class; one 
   CHECK(refusals >= 240);
 }
 
-TEST_CASE("every copy of a session equals it") {
+/// The fields in which two sessions differ, as their JSON names them.
+std::set<wire::SecretText> differing(const Session& a, const Session& b) {
+  std::set<wire::SecretText> names;
+  for (const auto& change :
+       wire::Json::diff(to_json(a, Reveal::secret), to_json(b, Reveal::secret))) {
+    const auto& path = change["path"].get_ref<const wire::SecretText&>();
+    names.emplace(path.substr(1, path.find('/', 1) - 1).c_str());
+  }
+  return names;
+}
+
+TEST_CASE("every copy of a session equals it, each field of it") {
   Random random(52);
+  std::set<wire::SecretText> met;
   for (int i = 0; i < 1000; ++i) {
-    const Session session = test::random_session(random);
+    Session session = test::random_session(random);
+    session.truncated_hmac = i % 2 == 0;
+    session.compression_method = static_cast<std::uint8_t>(i % 2);
     CHECK(session.copy() == session);
+    met.merge(differing(session, Session()));
+  }
+  CHECK_EQ(met.size(), 23);
+}
+
+TEST_CASE("nothing of what a session was is left when another state is decoded into it") {
+  Random random(53);
+  Session session;
+  for (int i = 0; i < 1000; ++i) {
+    const Session next = test::random_session(random);
+    std::vector<std::byte> state(state::size_of(next, 128).value());
+    REQUIRE(state::encode(state, next, stamp_of(next)));
+    REQUIRE(state::decode(session, state, 128));
+    CHECK(session == next);
   }
 }
 

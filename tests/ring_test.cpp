@@ -223,6 +223,7 @@ TEST_CASE("impossible schedules are refused with the rule they break") {
   CHECK(flaw_of(Schedule{.skew = Seconds::max()}));
   CHECK(flaw_of(Schedule{.ahead = 0}));
   CHECK(flaw_of(Schedule{.ahead = 65}));
+  CHECK(flaw_of(Schedule{.profile = Profile{3}}));
 }
 
 TEST_CASE("weak secrets are refused, each for its reason") {

@@ -286,7 +286,7 @@ TEST_CASE("every kind of field in JSON is refused at its place, with what belong
   }
   CHECK_EQ(message_for(R"("application_data":"")"),
            "session: /application_data: expected bytes in hex, at least one");
-  CHECK_EQ(message_for(R"("extras":[])"), "session: /extras/: expected an object");
+  CHECK_EQ(message_for(R"("extras":[])"), "session: /extras: expected an object");
   CHECK_EQ(message_for(R"("extras":{"named_group":65536})"),
            "session: /extras/named_group: expected a number, zero or greater, in its range");
   CHECK_EQ(message_for(R"("extras":{"heartbeat_mode":3})"),
@@ -315,11 +315,29 @@ TEST_CASE("an ALPN name is text where it can be, and hex where text would mislea
   CHECK_EQ(text_of("0x6832"), "0x307836383332");
 }
 
+TEST_CASE("a field that is given twice is refused, on any level of the JSON") {
+  CHECK_EQ(message_for(R"("lifetime":1,"lifetime":1)"), "session: a field is given twice");
+  CHECK_EQ(message_for(R"("extras":{"named_group":1,"named_group":2})"),
+           "session: a field is given twice");
+  CHECK_EQ(message_for(R"("max_early_data_size":1,"extras":{"named_group":1})"), "");
+}
+
+TEST_CASE("a number that no transport has is printed as it is") {
+  Session session = test::typical_session();
+  session.transport = Transport{7};
+  CHECK_EQ(to_json(session, Reveal::no)["transport"].get<int>(), 7);
+  session.transport = Transport{0};
+  CHECK_EQ(to_json(session, Reveal::no)["transport"].get<int>(), 0);
+}
+
 TEST_CASE("malformed session JSON is refused with the place, and not quoted") {
   const auto message = [](std::string_view text) {
     const auto session = session_from_json(text);
     return session ? "" : session.error().message;
   };
+  CHECK_EQ(message("[]"), "session: /: expected an object");
+  CHECK_EQ(message(R"({"version":771,"cipher_suite":47,"secret":"00","x":0})"),
+           "session: /: has a field of unknown name");
   CHECK_EQ(message("{"), "session: not JSON at line 1, column 2");
   CHECK_EQ(message(R"({"version":"TLS 1.2"})"), "session: /cipher_suite: missing");
   CHECK_EQ(message(R"({"version":"hunter2","cipher_suite":47})"),

@@ -112,7 +112,7 @@ std::optional<Failure> read_json(wire::Json& json, Bytes secrets, KeyRing& ring)
   wire::Json schedule = taken(json, "schedule");
   wire::Json list = taken(json, "keys");
   if (auto failure = wire::from_json(json, "ring: ", ring, ring_record)) return failure;
-  if (auto failure = wire::refuse_leftovers(json, "ring: /")) return failure;
+  if (auto failure = wire::refuse_leftovers(json, "ring: ")) return failure;
   if (auto failure = wire::from_json(schedule, "ring: /schedule", ring.schedule, schedule_record)) {
     return failure;
   }

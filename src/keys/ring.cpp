@@ -75,6 +75,7 @@ std::optional<std::string> flaw_of(const Schedule& schedule) {
         schedule.accepting.count(), need.count());
   }
   if (schedule.ahead < 1 || schedule.ahead > 64) return "ahead: must be 1 to 64";
+  if (schedule.profile > Profile::rfc5077) return "profile: unknown";
   return std::nullopt;
 }
 

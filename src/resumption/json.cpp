@@ -47,7 +47,7 @@ std::optional<Failure> take_fields(wire::Json& json, ClientHello& hello) {
   in.take("pre_shared_key", hello.pre_shared_key, optional);
   in.take("key_share", hello.key_share, optional);
   in.take("fallback", hello.fallback, optional);
-  return in.failure ? in.failure : wire::refuse_leftovers(json, "hello: /");
+  return in.failure ? in.failure : wire::refuse_leftovers(json, "hello: ");
 }
 
 }  // namespace

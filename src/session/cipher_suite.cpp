@@ -594,7 +594,8 @@ namespace {
 
 template <class Enum, std::size_t N>
 std::string_view text_of(Enum value, const std::array<std::string_view, N>& names) noexcept {
-  return names[std::min(static_cast<std::size_t>(value), N - 1)];
+  const auto at = static_cast<std::size_t>(value);
+  return at < N ? names[at] : std::string_view();
 }
 
 }  // namespace

@@ -65,7 +65,9 @@ std::string name_of(ProtocolVersion version) {
 namespace wire {
 
 Json JsonForm<Transport>::put(const Transport& value) {
-  return transport_names.at(static_cast<std::size_t>(value) - 1);
+  const auto number = static_cast<std::uint8_t>(value);
+  if (number == 0 || number > transport_names.size()) return number;
+  return transport_names[number - 1U];
 }
 
 bool JsonForm<Transport>::get(const Json& json, Transport& value) {
@@ -227,7 +229,7 @@ std::expected<Session, Failure> session_from_json(std::string_view text) {
   if (!json) return std::unexpected(json.error());
   Session session;
   auto failure = wire::from_json(*json, "session: ", session, state::header, state::options);
-  if (!failure) failure = wire::refuse_leftovers(*json, "session: /");
+  if (!failure) failure = wire::refuse_leftovers(*json, "session: ");
   if (failure) {
     failure->hint = "FORMAT.md lists the fields of a session";
     return std::unexpected(*std::move(failure));

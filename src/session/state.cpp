@@ -93,6 +93,7 @@ std::expected<void, Error> encode(Room room, const Session& session, const Stamp
 }
 
 bool decode(Session& session, Bytes state, std::size_t smallest) noexcept try {
+  session = Session();
   const bool good = decode_parts(session, state) && !flaw_of(session) &&
                     size_of(session, smallest) == state.size();
   if (!good) session = Session();

@@ -156,8 +156,8 @@ std::expected<std::size_t, Error> size_of(const Session& session, std::size_t sm
 /// to say of the session with this stamp.
 std::expected<void, Error> encode(Room room, const Session& session, const Stamp& stamp) noexcept;
 
-/// False, with `session` as new, when `encode` would not have given these bytes, or there is no
-/// memory for what they hold.
+/// Nothing of what `session` was is left. False, with `session` as new, when `encode` would not
+/// have given these bytes, or there is no memory for what they hold.
 [[nodiscard]] bool decode(Session& session, Bytes state, std::size_t smallest) noexcept;
 
 /// Opaque bytes in place of a session, under a label that the opener must name.
@@ -170,9 +170,14 @@ inline constexpr wire::Header opaque_header{
     wire::Constant{"state_version", version, ""},
     wire::Constant{"kind", opaque_kind, "where a session has its transport"},
 };
-inline constexpr wire::Vector<&Opaque::label, std::uint8_t, 1, 32> opaque_label{
+inline constexpr std::size_t longest_label = 32;
+/// What the largest size class leaves under the longest label.
+inline constexpr std::size_t longest_data =
+    wire::largest_class - opaque_header.size - 1 - longest_label - 2;
+inline constexpr wire::Vector<&Opaque::label, std::uint8_t, 1, longest_label> opaque_label{
     "label", "such as \"rustls/0.20\""};
-inline constexpr wire::Vector<&Opaque::data, std::uint16_t, 0, 16347> opaque_data{"data", ""};
+inline constexpr wire::Vector<&Opaque::data, std::uint16_t, 0, longest_data> opaque_data{"data",
+                                                                                         ""};
 inline constexpr wire::Vectors opaque_vectors{opaque_label, opaque_data};
 
 std::expected<std::size_t, Error> size_of(const Opaque& opaque, std::size_t smallest) noexcept;

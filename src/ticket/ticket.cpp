@@ -4,9 +4,15 @@ namespace stek::ticket {
 
 bool profile_works(Profile profile) noexcept {
   const CipherTests& passed = cipher_tests();
-  const std::array<bool, 3> works{passed.aes256gcm, passed.xchacha20poly1305,
-                                  passed.xchacha20_hmac};
-  return works[static_cast<std::size_t>(profile)];
+  switch (profile) {
+    case Profile::aes256gcm:
+      return passed.aes256gcm;
+    case Profile::xchacha20poly1305:
+      return passed.xchacha20poly1305;
+    case Profile::rfc5077:
+      return passed.xchacha20_hmac;
+  }
+  return false;
 }
 
 Room body_of(Room ticket, const Layout& layout) noexcept {
@@ -72,9 +78,14 @@ void seal_rfc5077(const Parts<std::byte>& ticket, const TicketKey& key) noexcept
 }
 
 void encrypt(const Parts<std::byte>& ticket, const TicketKey& key) noexcept {
-  if (key.profile() == Profile::aes256gcm) return seal_aes256gcm(ticket, key);
-  if (key.profile() == Profile::xchacha20poly1305) return seal_xchacha20poly1305(ticket, key);
-  seal_rfc5077(ticket, key);
+  switch (key.profile()) {
+    case Profile::aes256gcm:
+      return seal_aes256gcm(ticket, key);
+    case Profile::xchacha20poly1305:
+      return seal_xchacha20poly1305(ticket, key);
+    case Profile::rfc5077:
+      return seal_rfc5077(ticket, key);
+  }
 }
 
 bool open_aes256gcm(Room state, const Parts<const std::byte>& ticket,
@@ -128,9 +139,15 @@ bool seal(Room ticket, const TicketKey& key, NonceRule rule) noexcept {
 
 bool open(Room state, Bytes ticket, const TicketKey& key) noexcept {
   const auto parts = parts_of(ticket, layout_of(key.profile()));
-  if (key.profile() == Profile::aes256gcm) return open_aes256gcm(state, parts, key);
-  if (key.profile() == Profile::xchacha20poly1305) return open_xchacha20poly1305(state, parts, key);
-  return open_rfc5077(state, parts, key);
+  switch (key.profile()) {
+    case Profile::aes256gcm:
+      return open_aes256gcm(state, parts, key);
+    case Profile::xchacha20poly1305:
+      return open_xchacha20poly1305(state, parts, key);
+    case Profile::rfc5077:
+      return open_rfc5077(state, parts, key);
+  }
+  return false;
 }
 
 }  // namespace stek::ticket

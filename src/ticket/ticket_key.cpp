@@ -13,13 +13,17 @@ void TicketKey::derive(const Key& key, std::string_view domain) noexcept {
   name_ = key.name;
   profile_ = key.profile;
   domain_key_ = domain_key(key.secret, domain);
-  // The subkeys of aes256gcm come lane by lane.
-  if (profile_ == Profile::xchacha20poly1305) {
-    cipher_key_ = subkey(domain_key_, Purpose::xchacha20poly1305, 0);
-  }
-  if (profile_ == Profile::rfc5077) {
-    cipher_key_ = subkey(domain_key_, Purpose::rfc5077_cipher, 0);
-    mac_key_.assign(subkey(domain_key_, Purpose::rfc5077_mac, 0).expose());
+  switch (profile_) {
+    case Profile::aes256gcm:
+      // Its subkeys come lane by lane.
+      return;
+    case Profile::xchacha20poly1305:
+      cipher_key_ = subkey(domain_key_, Purpose::xchacha20poly1305, 0);
+      return;
+    case Profile::rfc5077:
+      cipher_key_ = subkey(domain_key_, Purpose::rfc5077_cipher, 0);
+      mac_key_.assign(subkey(domain_key_, Purpose::rfc5077_mac, 0).expose());
+      return;
   }
 }
 
@@ -33,8 +37,9 @@ const Aes256GcmKey& TicketKey::lane(std::byte number,
                                     std::optional<Aes256GcmKey>& spare) const noexcept {
   const auto i = std::to_integer<std::size_t>(number);
   std::atomic<Fill>& fill = fills_[i];
-  if (fill.load(std::memory_order_acquire) == Fill::ready) [[likely]]
+  if (fill.load(std::memory_order_acquire) == Fill::ready) [[likely]] {
     return table_[i];
+  }
   Fill expected = Fill::empty;
   if (fill.compare_exchange_strong(expected, Fill::filling, std::memory_order_relaxed)) {
     expand(*std::construct_at(&table_[i]), number);

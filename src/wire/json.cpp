@@ -1,5 +1,7 @@
 #include "wire/json.hpp"
 
+#include <set>
+
 #include <fmt/core.h>
 
 // The library's lexer keeps the token that it is at in a std::vector of the input's character type,
@@ -55,6 +57,21 @@ struct Characters {
   friend bool operator==(const Characters&, const Characters&) noexcept = default;
 };
 
+/// RFC 8259 section 4: "The names within an object SHOULD be unique." Which of two counts would be
+/// for the parser to choose.
+class UniqueNames {
+ public:
+  [[nodiscard]] bool operator()(Json::parse_event_t event, const Json& value) {
+    using Event = Json::parse_event_t;
+    if (event == Event::object_start) names_.emplace_back();
+    if (event == Event::object_end) names_.pop_back();
+    return event != Event::key || names_.back().insert(value.get_ref<const SecretText&>()).second;
+  }
+
+ private:
+  std::vector<std::set<SecretText>> names_;
+};
+
 std::string line_and_column(std::string_view text, std::size_t byte) {
   const std::string_view before = text.substr(0, byte - 1);
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
@@ -67,7 +84,17 @@ std::string line_and_column(std::string_view text, std::size_t byte) {
 
 std::expected<Json, Failure> parse_json(std::string_view text, std::string_view what) {
   try {
-    return Json::parse(Characters{text.data()}, Characters{text.data() + text.size()});
+    UniqueNames names;
+    bool unique = true;
+    Json json = Json::parse(Characters{text.data()}, Characters{text.data() + text.size()},
+                            [&](int /*depth*/, Json::parse_event_t event, const Json& value) {
+                              unique = unique && names(event, value);
+                              return unique;
+                            });
+    if (unique) return json;
+    return std::unexpected(Failure{.error = Error::malformed,
+                                   .message = fmt::format("{}: a field is given twice", what),
+                                   .hint = {}});
   } catch (const Json::parse_error& error) {
     return std::unexpected(Failure{
         .error = Error::malformed,
@@ -81,7 +108,7 @@ std::expected<Json, Failure> parse_json(std::string_view text, std::string_view 
 
 std::optional<Failure> refuse_leftovers(const Json& json, std::string_view place) {
   if (json.empty()) return std::nullopt;
-  return misplaced(place.empty() ? "/" : place,
+  return misplaced(object_at(place),
                    json.size() == 1 ? "has a field of unknown name"
                                     : fmt::format("has {} fields of unknown name", json.size()));
 }

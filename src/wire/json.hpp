@@ -17,8 +17,16 @@
 
 namespace stek::wire {
 
-/// Wiped when freed. Short ones live inline: a secret as text never fits there.
-using SecretText = std::basic_string<char, std::char_traits<char>, WipingAllocator<char>>;
+/// Wipes itself: what it allocates when that is freed, and what lies inline at its end.
+class SecretText : public std::basic_string<char, std::char_traits<char>, WipingAllocator<char>> {
+ public:
+  using basic_string::basic_string;
+  SecretText(const SecretText&) = default;
+  SecretText(SecretText&&) noexcept = default;
+  SecretText& operator=(const SecretText&) = default;
+  SecretText& operator=(SecretText&&) noexcept = default;
+  ~SecretText() { wipe(std::as_writable_bytes(std::span(data(), capacity()))); }
+};
 
 using Json = nlohmann::basic_json<std::map, std::vector, SecretText, bool, std::int64_t,
                                   std::uint64_t, double, WipingAllocator>;
@@ -147,6 +155,11 @@ inline Failure misplaced(std::string_view place, std::string_view problem) {
           .hint = {}};
 }
 
+/// How messages name the object at `place`: the whole document is "/".
+inline std::string object_at(std::string_view place) {
+  return std::string(place) + (place.empty() || place.ends_with(' ') ? "/" : "");
+}
+
 /// Takes members out of an object, so that what is left over was never asked for.
 struct ObjectReader {
   Json& object;
@@ -243,13 +256,12 @@ void to_json(Json& json, const Description& description, const T& record) {
 }
 
 /// Fills `record` from the members that the descriptions name, and removes these from `json`.
-/// `place` is the JSON pointer of the object, empty for the whole document.
+/// `place` is the document's name and the JSON pointer of the object: "session: " for the whole
+/// document, "session: /extras".
 template <class T, class... Descriptions>
 std::optional<Failure> from_json(Json& json, std::string_view place, T& record,
                                  const Descriptions&... descriptions) {
-  if (!json.is_object()) {
-    return misplaced(std::string(place) + "/", "expected an object");
-  }
+  if (!json.is_object()) return misplaced(object_at(place), "expected an object");
   ObjectReader in{.object = json, .place = std::string(place), .failure = std::nullopt};
   (std::apply([&](const auto&... part) { (detail::from_json(in, part, record), ...); },
               descriptions.parts),

@@ -111,8 +111,10 @@ std::string describe(const Key& key, Instant now) {
 
 wire::SecretText opening(const Findings& findings) {
   if (findings.session) {
-    return wire::SecretText("opens    yes\nsession  ") +
-           to_json(*findings.session, Reveal::no).dump(2) + "\n";
+    wire::SecretText text("opens    yes\nsession  ");
+    text += to_json(*findings.session, Reveal::no).dump(2);
+    text += '\n';
+    return text;
   }
   const std::string line =
       findings.failure
@@ -131,7 +133,8 @@ wire::SecretText describe(const Findings& findings, Instant now) {
                       findings.layout->state_size(findings.ticket.size()), findings.layout->note);
   text += findings.key ? describe(*findings.key, now)
                        : std::string("key      unknown; the profile is guessed by the length\n");
-  return text + opening(findings);
+  text += opening(findings);
+  return text;
 }
 
 // ---- JSON
