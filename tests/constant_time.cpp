@@ -22,6 +22,7 @@ struct Counts {
   std::size_t encoded = 0;
   std::size_t opened = 0;
   std::size_t decoded = 0;
+  std::size_t read = 0;
 };
 Counts counts;
 
@@ -84,15 +85,24 @@ bool opens(Room state, Bytes ticket, const ticket::TicketKey& key) {
   return opened;
 }
 
+/// Application data are the last of a session's options.
+Bytes application_data_in(Bytes state, const Session& session) {
+  const std::size_t used = state::header.size + state::options.size(session);
+  const std::size_t size = session.application_data->size();
+  return state.subspan(used - size, size);
+}
+
 /// An authentic state may steer the server, but for its secrets.
 Session decoded(Room state, const Session& sealed, const ticket::Layout& layout) {
   make_public(state);
   const std::size_t secret_at = state::header.offset_of<&Session::secret>();
   make_secret(state.subspan(secret_at, SessionSecret::max_size));
+  make_secret(application_data_in(state, sealed));
   Session session;
   ++counts.decoded;
   require(state::decode(session, state, layout.smallest_state), "decode");
   require(session.secret.size() == sealed.secret.size(), "the secret's length");
+  require(session.application_data->size() == sealed.application_data->size(), "the data's length");
   return session;
 }
 
@@ -125,7 +135,10 @@ class SecretStore final : public RingStore {
   explicit SecretStore(const KeyRing& ring) : ring_(ring.copy()) {
     for (const Key& key : ring_.keys) make_secret(key.secret.expose());
   }
-  std::expected<KeyRing, Failure> read() override { return ring_.copy(); }
+  std::expected<KeyRing, Failure> read() override {
+    ++counts.read;
+    return ring_.copy();
+  }
   std::expected<void, Failure> create(const KeyRing& /*ring*/) override { return {}; }
   std::expected<KeyRing, Failure> update(const RingChange& /*change*/) override { return read(); }
   [[nodiscard]] std::uint64_t mark() const noexcept override { return 1; }
@@ -207,7 +220,7 @@ int check() {
     for (const bool tls13 : {false, true}) seal_and_open(random, profile, tls13);
     for (const bool hedge : {false, true}) issue_and_refuse(profile, hedge);
     std::cout << name_of(profile) << ": " << counts.encoded << " encoded, " << counts.opened
-              << " opened, " << counts.decoded << " decoded\n";
+              << " opened, " << counts.decoded << " decoded, " << counts.read << " rings read\n";
   }
   compare();
   return 0;
