@@ -44,9 +44,11 @@ HostNameHash hash_of(const ServerName& name) noexcept {
 }  // namespace
 
 bool same_server(const ServerName& a, const ServerName& b) noexcept {
-  if (a.index() == b.index()) return a == b;
+  const auto* text_a = std::get_if<HostName>(&a);
+  const auto* text_b = std::get_if<HostName>(&b);
+  if (text_a != nullptr && text_b != nullptr) return *text_a == *text_b;
   constexpr std::size_t absent = 0;
-  if (a.index() == absent || b.index() == absent) return false;
+  if (a.index() == absent || b.index() == absent) return a.index() == b.index();
   return hash_of(a) == hash_of(b);
 }
 

@@ -80,11 +80,14 @@ void seal_rfc5077(const Parts<std::byte>& ticket, const TicketKey& key) noexcept
 void encrypt(const Parts<std::byte>& ticket, const TicketKey& key) noexcept {
   switch (key.profile()) {
     case Profile::aes256gcm:
-      return seal_aes256gcm(ticket, key);
+      seal_aes256gcm(ticket, key);
+      return;
     case Profile::xchacha20poly1305:
-      return seal_xchacha20poly1305(ticket, key);
+      seal_xchacha20poly1305(ticket, key);
+      return;
     case Profile::rfc5077:
-      return seal_rfc5077(ticket, key);
+      seal_rfc5077(ticket, key);
+      return;
   }
 }
 

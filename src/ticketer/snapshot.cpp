@@ -7,7 +7,7 @@
 namespace stek::ticketer {
 
 Snapshot::Snapshot(const RingFacts& facts, std::vector<SnapshotKey> keys)
-    : facts_(facts), keys_(std::move(keys)), table_(std::bit_ceil(2 * keys_.size() + 1)) {
+    : facts_(facts), keys_(std::move(keys)), table_(std::bit_ceil((2 * keys_.size()) + 1)) {
   for (std::uint32_t i = 0; i < keys_.size(); ++i) {
     std::size_t slot = slot_of(keys_[i].times.name);
     while (table_[slot] != 0) slot = (slot + 1) & (table_.size() - 1);

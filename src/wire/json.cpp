@@ -46,7 +46,7 @@ struct Characters {
   using pointer = void;
   using reference = Character;
 
-  const char* at;
+  std::string_view::const_iterator at;
 
   Character operator*() const noexcept { return Character(*at); }
   Characters& operator++() noexcept {
@@ -86,7 +86,7 @@ std::expected<Json, Failure> parse_json(std::string_view text, std::string_view 
   try {
     UniqueNames names;
     bool unique = true;
-    Json json = Json::parse(Characters{text.data()}, Characters{text.data() + text.size()},
+    Json json = Json::parse(Characters{text.begin()}, Characters{text.end()},
                             [&](int /*depth*/, Json::parse_event_t event, const Json& value) {
                               unique = unique && names(event, value);
                               return unique;
