@@ -335,6 +335,8 @@ TEST_CASE("malformed session JSON is refused with the place, and not quoted") {
     const auto session = session_from_json(text);
     return session ? "" : session.error().message;
   };
+  CHECK_EQ(message(std::string_view("{}\0{}", 5)), "session: not JSON at line 1, column 3");
+  CHECK_EQ(message(R"({"version":1e999})"), "session: a number is out of range");
   CHECK_EQ(message("[]"), "session: /: expected an object");
   CHECK_EQ(message(R"({"version":771,"cipher_suite":47,"secret":"00","x":0})"),
            "session: /: has a field of unknown name");

@@ -72,17 +72,27 @@ class UniqueNames {
   std::vector<std::set<SecretText>> names_;
 };
 
-std::string line_and_column(std::string_view text, std::size_t byte) {
+std::unexpected<Failure> refused(std::string_view what, std::string_view why) {
+  return std::unexpected(
+      Failure{.error = Error::malformed, .message = fmt::format("{}: {}", what, why), .hint = {}});
+}
+
+/// `byte` counts from 1.
+std::unexpected<Failure> not_json(std::string_view text, std::string_view what, std::size_t byte) {
   const std::string_view before = text.substr(0, byte - 1);
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
   const std::size_t line_start =
       before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
-  return fmt::format("line {}, column {}", line, before.size() - line_start + 1);
+  return refused(
+      what, fmt::format("not JSON at line {}, column {}", line, before.size() - line_start + 1));
 }
 
 }  // namespace
 
 std::expected<Json, Failure> parse_json(std::string_view text, std::string_view what) {
+  // The library would take it for the end.
+  const std::size_t nul = text.find('\0');
+  if (nul != std::string_view::npos) return not_json(text, what, nul + 1);
   try {
     UniqueNames names;
     bool unique = true;
@@ -92,17 +102,11 @@ std::expected<Json, Failure> parse_json(std::string_view text, std::string_view 
                               return unique;
                             });
     if (unique) return json;
-    return std::unexpected(Failure{.error = Error::malformed,
-                                   .message = fmt::format("{}: a field is given twice", what),
-                                   .hint = {}});
+    return refused(what, "a field is given twice");
   } catch (const Json::parse_error& error) {
-    return std::unexpected(Failure{
-        .error = Error::malformed,
-        .message = fmt::format("{}: not JSON at {}", what, line_and_column(text, error.byte)),
-        .hint = {}});
-  } catch (const Json::exception&) {
-    return std::unexpected(Failure{
-        .error = Error::malformed, .message = fmt::format("{}: not JSON", what), .hint = {}});
+    return not_json(text, what, error.byte);
+  } catch (const Json::out_of_range&) {
+    return refused(what, "a number is out of range");
   }
 }
 
