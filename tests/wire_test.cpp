@@ -224,5 +224,14 @@ TEST_CASE("the same description prints itself") {
            "} Sample;    /* 19 bytes */\n");
 }
 
+TEST_CASE("a secret text that is short enough to lie inline wipes itself") {
+  std::vector<char> place(sizeof(SecretText));
+  auto* const text = ::new (place.data()) SecretText("hunter2");
+  const std::string_view seen(place.data(), place.size());
+  REQUIRE_NE(seen.find("hunter2"), std::string_view::npos);
+  std::destroy_at(text);
+  CHECK_EQ(seen.find("hunter2"), std::string_view::npos);
+}
+
 }  // namespace
 }  // namespace stek::wire
