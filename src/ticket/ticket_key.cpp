@@ -13,17 +13,13 @@ void TicketKey::derive(const Key& key, std::string_view domain) noexcept {
   name_ = key.name;
   profile_ = key.profile;
   domain_key_ = domain_key(key.secret, domain);
-  switch (profile_) {
-    case Profile::aes256gcm:
-      // Its subkeys come lane by lane.
-      return;
-    case Profile::xchacha20poly1305:
-      cipher_key_ = subkey(domain_key_, Purpose::xchacha20poly1305, 0);
-      return;
-    case Profile::rfc5077:
-      cipher_key_ = subkey(domain_key_, Purpose::rfc5077_cipher, 0);
-      mac_key_.assign(subkey(domain_key_, Purpose::rfc5077_mac, 0).expose());
-      return;
+  // The subkeys of aes256gcm come lane by lane.
+  if (profile_ == Profile::xchacha20poly1305) {
+    cipher_key_ = subkey(domain_key_, Purpose::xchacha20poly1305, 0);
+  }
+  if (profile_ == Profile::rfc5077) {
+    cipher_key_ = subkey(domain_key_, Purpose::rfc5077_cipher, 0);
+    mac_key_.assign(subkey(domain_key_, Purpose::rfc5077_mac, 0).expose());
   }
 }
 
