@@ -76,9 +76,13 @@ void seal_rfc5077(const Parts<std::byte>& ticket, const TicketKey& key) noexcept
 }
 
 void encrypt(const Parts<std::byte>& ticket, const TicketKey& key) noexcept {
-  if (key.profile() == Profile::aes256gcm) return seal_aes256gcm(ticket, key);
-  if (key.profile() == Profile::xchacha20poly1305) return seal_xchacha20poly1305(ticket, key);
-  seal_rfc5077(ticket, key);
+  if (key.profile() == Profile::aes256gcm) {
+    seal_aes256gcm(ticket, key);
+  } else if (key.profile() == Profile::xchacha20poly1305) {
+    seal_xchacha20poly1305(ticket, key);
+  } else {
+    seal_rfc5077(ticket, key);
+  }
 }
 
 bool open_aes256gcm(Room state, const Parts<const std::byte>& ticket,
