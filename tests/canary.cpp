@@ -73,8 +73,8 @@ ClientHello hello_for(const Session& session) {
   hello.extended_master_secret = !tls13;
   if (tls13) {
     hello.supported_versions = {ProtocolVersion::tls1_3};
-    hello.psk_key_exchange_modes = {1};
-    hello.pre_shared_key = true;
+    hello.psk_key_exchange_modes = {{1}};
+    hello.psk_identities = {{.identity = {std::byte{1}}}};
     hello.key_share = true;
   }
   return hello;

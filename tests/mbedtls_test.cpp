@@ -555,7 +555,7 @@ TEST_CASE("a session without EMS gets no promise of a ticket") {
 
 TEST_CASE("a policy for old clients issues and resumes without EMS") {
   stek::Policy policy;
-  policy.legacy_ems = true;
+  policy.legacy_ems = stek::LegacyEms::resume;
   Met server({.extended_master_secret = false}, policy);
   Hello hello = server.again();
   hello.extended_master_secret = false;

@@ -50,7 +50,8 @@ struct Server {
     if (is_tls13(session.version)) {
       hello.supported_versions = {ProtocolVersion::tls1_3};
       hello.psk_key_exchange_modes = {{1}};
-      hello.pre_shared_key = hello.key_share = true;
+      hello.psk_identities = {{.identity = {std::byte{1}}}};
+      hello.key_share = true;
     }
     hello.cipher_suites = {session.cipher_suite};
     hello.compression_methods = {0};

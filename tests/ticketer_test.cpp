@@ -22,7 +22,8 @@ ClientHello hello_for(const Session& session) {
   if (session.version == ProtocolVersion::tls1_3) {
     hello.supported_versions = {ProtocolVersion::tls1_3, ProtocolVersion::tls1_2};
     hello.psk_key_exchange_modes = {{1}};
-    hello.pre_shared_key = hello.key_share = true;
+    hello.psk_identities = {{.identity = {std::byte{1}}}};
+    hello.key_share = true;
   }
   hello.cipher_suites = {session.cipher_suite};
   hello.compression_methods = {0};
@@ -298,7 +299,7 @@ TEST_CASE("what has no extended master secret gets no ticket, unless the policy 
   auto strict = fixture.open();
   CHECK_EQ(strict.in("", {}, noon)->issue(session, room, noon).error(),
            Error::no_extended_master_secret);
-  auto legacy = fixture.open({.policy = {.legacy_ems = true}});
+  auto legacy = fixture.open({.policy = {.legacy_ems = LegacyEms::resume}});
   CHECK(legacy.in("", {}, noon)->issue(session, room, noon));
 }
 

@@ -22,10 +22,11 @@ enum class Error : std::uint8_t {
   too_large,                  ///< the session does not fit the largest size class
   invalid_session,            ///< a field is out of its range, or the secret is missing or zero
   no_extended_master_secret,  ///< TLS up to 1.2 without RFC 7627, and the policy has no
-                              ///< `legacy_ems`
+                              ///< `LegacyEms::resume`
   authentication_too_old,     ///< renewed for longer than the policy's cap
   context_missing,            ///< a session with a client identity, and no context to bind it to
   identity_expired,           ///< the client's identity has reached its end
+  identity_missing,           ///< the policy requires a client identity, and the session has none
 
   // Rings, keys and schedules.
   not_found,         ///< nothing at this place
@@ -61,18 +62,21 @@ enum class Reason : std::uint8_t {
   // The session opened, and a rule of resumption stands against it.
   version_unsupported,
   inappropriate_fallback,
+  no_application_protocol,
   transport_differs,
   version_differs,
   ticket_expired,
   issued_in_future,
   authentication_too_old,
   identity_expired,
+  identity_missing,
   context_differs,
   server_name_differs,
   suite_not_offered,
   suite_not_enabled,
   hash_differs,
   compression_not_offered,
+  compression_offered,
   truncated_hmac,
   max_fragment_length_invalid,
   max_fragment_length_differs,
@@ -81,6 +85,7 @@ enum class Reason : std::uint8_t {
   extended_master_secret_absent,
   encrypt_then_mac_missing,
   encrypt_then_mac_added,
+  pre_shared_key_not_last,
   psk_modes_missing,
   psk_mode_unsuitable,
 };
@@ -92,6 +97,11 @@ std::string_view name_of(Reason reason) noexcept;
 /// One line for people, lower case, without a full stop.
 std::string_view text_of(Error error) noexcept;
 std::string_view text_of(Reason reason) noexcept;
+
+/// The section of an RFC that has the rule, or that leaves it to the server: "RFC 7627
+/// section 5.3".
+/// `<stek/resumption.hpp>` says which it is. Empty for `resumes`.
+std::string_view rfc_of(Reason reason) noexcept;
 
 /// An error met outside the ticket path, where there is room for words.
 struct Failure {

@@ -38,7 +38,8 @@ struct Ticket {
 
 struct Resumption {
   Verdict verdict;
-  Session session;  ///< meaningful when the verdict is `resume`
+  Session session;                    ///< meaningful when the verdict is `resume`
+  std::size_t selected_identity = 0;  ///< in TLS 1.3: its place in the hello's `psk_identities`
 };
 
 /// What `health` tells, for monitoring.
@@ -76,7 +77,14 @@ class Tickets {
   [[nodiscard]] std::expected<Ticket, Error> issue(const Session& session, Room room,
                                                    Instant now = system_now()) const noexcept;
 
-  /// Opens `ticket` and decides. Never fails: what does not open is a full handshake.
+  /// Opens the ticket that the hello offers and decides: that of `session_ticket` up to TLS 1.2,
+  /// and in TLS 1.3 the first of `psk_identities` that resumes, in the client's order; when none
+  /// does, the verdict is that on the first. Never fails: what does not open is a full handshake.
+  [[nodiscard]] Resumption resume(const ClientHello& hello,
+                                  Instant now = system_now()) const noexcept;
+
+  /// The same for one ticket, for a stack that goes through them itself. In TLS 1.3 it is looked
+  /// for in the hello's `psk_identities`, and goes without early data when it is not the first.
   [[nodiscard]] Resumption resume(Bytes ticket, const ClientHello& hello,
                                   Instant now = system_now()) const noexcept;
 
@@ -100,6 +108,10 @@ class Tickets {
  private:
   friend class Ticketer;
   Tickets() = default;
+  void resume_one_of(Resumption& result, const ClientHello& hello, Instant now) const noexcept;
+  void open_and_decide(Resumption& result, Bytes ticket, const ClientHello& hello,
+                       Instant now) const noexcept;
+  void count(const Verdict& verdict) const noexcept;
   ticketer::Live* live_ = nullptr;
   std::size_t domain_ = 0;
   Policy policy_;

@@ -166,9 +166,10 @@ int Connection::State::before_server_hello() noexcept {
 
 void Connection::State::answer_ticket() noexcept {
   server_name = sealed.server_name;
-  // RFC 5077 section 4 has the client's identity in the state. Ours has none to show.
+  // RFC 5077 section 4 has the client's identity in the state. Ours has none that mbed TLS could
+  // show to the application.
   if (authmode_of(ssl) == MBEDTLS_SSL_VERIFY_REQUIRED) {
-    refuse(Reason::context_differs);
+    refuse(Reason::identity_missing);
   } else {
     resume();
   }
@@ -208,7 +209,7 @@ void Connection::State::refuse(Reason reason) noexcept {
 // promise is better.
 bool Connection::State::could_issue() const noexcept {
   return authmode_of(ssl) != MBEDTLS_SSL_VERIFY_REQUIRED &&
-         (extended_master_secret || tickets.policy().legacy_ems);
+         (extended_master_secret || tickets.policy().legacy_ems == LegacyEms::resume);
 }
 
 // mbed TLS sends what `size` and `lifetime` hold even when this fails.
@@ -307,12 +308,13 @@ std::optional<ClientHello> read_hello(const mbedtls_ssl_context& ssl) noexcept {
     return std::nullopt;
   }
   try {
-    auto hello = parse_client_hello(std::as_bytes(std::span(message, header + body)));
-    if (!hello) return std::nullopt;
-    hello->supported_versions.clear();
+    auto parsed = parse_client_hello(std::as_bytes(std::span(message, header + body)));
+    if (!parsed) return std::nullopt;
+    std::optional<ClientHello> hello(*std::move(parsed));
+    hello->supported_versions.reset();
     hello->legacy_version = version_of(ssl);
     hello->fallback = false;
-    return *std::move(hello);
+    return hello;
   } catch (const std::bad_alloc&) {
     return std::nullopt;
   }

@@ -16,6 +16,29 @@ struct JsonForm<std::vector<CipherSuite>> : JsonList<CipherSuite> {
       "a list of cipher suites by IANA's name or by number, such as [\"0xc02f\"]";
 };
 
+template <>
+struct JsonForm<std::vector<ProtocolName>> : JsonList<ProtocolName> {
+  static constexpr std::string_view expects = "a list of protocols' names, such as [\"h2\"]";
+};
+
+template <>
+struct JsonForm<PskIdentity> {
+  static bool get(const Json& json, PskIdentity& offered) {
+    if (!json.is_object()) return false;
+    Json members = json;
+    ObjectReader in{.object = members, .place = {}, .failure = std::nullopt};
+    in.take("identity", offered.identity, Presence::required);
+    in.take("obfuscated_ticket_age", offered.obfuscated_ticket_age, Presence::required);
+    return !in.failure && members.empty() && !offered.identity.empty();
+  }
+};
+
+template <>
+struct JsonForm<std::vector<PskIdentity>> : JsonList<PskIdentity> {
+  static constexpr std::string_view expects =
+      "a list of objects with an identity in hex and an obfuscated_ticket_age";
+};
+
 template <class T>
 struct JsonForm<std::optional<T>> {
   static constexpr std::string_view expects = JsonForm<T>::expects;
@@ -37,16 +60,23 @@ std::optional<Failure> take_fields(wire::Json& json, ClientHello& hello) {
   in.take("supported_versions", hello.supported_versions, optional);
   in.take("cipher_suites", hello.cipher_suites, required);
   in.take("compression_methods", hello.compression_methods, optional);
+  in.take("session_id", hello.session_id, optional);
   in.take("server_name", hello.server_name, optional);
   in.take("extended_master_secret", hello.extended_master_secret, optional);
   in.take("encrypt_then_mac", hello.encrypt_then_mac, optional);
+  in.take("truncated_hmac", hello.truncated_hmac, optional);
   in.take("max_fragment_length", hello.max_fragment_length, optional);
   in.take("session_ticket", hello.session_ticket, optional);
-  in.take("session_id", hello.session_id, optional);
+  in.take("application_protocols", hello.application_protocols, optional);
+  in.take("supported_groups", hello.supported_groups, optional);
+  in.take("signature_algorithms", hello.signature_algorithms, optional);
   in.take("psk_key_exchange_modes", hello.psk_key_exchange_modes, optional);
-  in.take("pre_shared_key", hello.pre_shared_key, optional);
+  in.take("psk_identities", hello.psk_identities, optional);
+  in.take("pre_shared_key_last", hello.pre_shared_key_last, optional);
   in.take("key_share", hello.key_share, optional);
+  in.take("early_data", hello.early_data, optional);
   in.take("fallback", hello.fallback, optional);
+  in.take("secure_renegotiation", hello.secure_renegotiation, optional);
   return in.failure ? in.failure : wire::refuse_leftovers(json, "hello: ");
 }
 

@@ -157,33 +157,31 @@ struct JsonForm<SessionSecret> {
   }
 };
 
-/// "h2"; where that would not be printable, or look like this, "0x" and hex.
-template <>
-struct JsonForm<ProtocolName> {
-  static constexpr std::string_view expects =
-      "a protocol's name of 1 to 255 printable characters, or its bytes in hex behind 0x";
-  static Json put(const ProtocolName& name) {
-    if (is_text(name.bytes)) return name.bytes;
-    return "0x" + to_hex(std::as_bytes(std::span(name.bytes)));
-  }
-  static bool get(const Json& json, ProtocolName& name) {
-    const std::string_view text = text_in(json);
-    if (is_text(text)) {
-      name.bytes = text;
-    } else {
-      if (!text.starts_with("0x")) return false;
-      name.bytes.resize((text.size() - 2) / 2);
-      if (!from_hex(std::as_writable_bytes(std::span(name.bytes)), text.substr(2))) return false;
-    }
-    return !name.bytes.empty() && name.bytes.size() <= ProtocolName::max_size;
-  }
+namespace {
 
- private:
-  static bool is_text(std::string_view bytes) {
-    return !bytes.starts_with("0x") &&
-           std::ranges::all_of(bytes, [](char c) { return c >= ' ' && c <= '~'; });
+bool is_text(std::string_view bytes) {
+  return !bytes.starts_with("0x") &&
+         std::ranges::all_of(bytes, [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+}  // namespace
+
+Json JsonForm<ProtocolName>::put(const ProtocolName& name) {
+  if (is_text(name.bytes)) return name.bytes;
+  return "0x" + to_hex(std::as_bytes(std::span(name.bytes)));
+}
+
+bool JsonForm<ProtocolName>::get(const Json& json, ProtocolName& name) {
+  const std::string_view text = text_in(json);
+  if (is_text(text)) {
+    name.bytes = text;
+  } else {
+    if (!text.starts_with("0x")) return false;
+    name.bytes.resize((text.size() - 2) / 2);
+    if (!from_hex(std::as_writable_bytes(std::span(name.bytes)), text.substr(2))) return false;
   }
-};
+  return !name.bytes.empty() && name.bytes.size() <= ProtocolName::max_size;
+}
 
 template <>
 struct JsonForm<SecretBytes> {

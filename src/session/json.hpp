@@ -54,6 +54,15 @@ struct JsonForm<HostName> {
   static bool get(const Json& json, HostName& value);
 };
 
+/// "h2"; where that would not be printable, or look like this, "0x" and hex.
+template <>
+struct JsonForm<ProtocolName> {
+  static constexpr std::string_view expects =
+      "a protocol's name of 1 to 255 printable characters, or its bytes in hex behind 0x";
+  static Json put(const ProtocolName& name);
+  static bool get(const Json& json, ProtocolName& name);
+};
+
 }  // namespace wire
 
 }  // namespace stek

@@ -111,6 +111,14 @@ std::expected<const SnapshotKey*, Reason> key_of(Bytes ticket, const Snapshot* s
   return key;
 }
 
+/// Past all of them when the hello has no such ticket.
+std::size_t place_of(Bytes ticket, const ClientHello& hello) noexcept {
+  const auto found = std::ranges::find_if(hello.psk_identities, [&](const PskIdentity& offered) {
+    return std::ranges::equal(offered.identity, ticket);
+  });
+  return static_cast<std::size_t>(found - hello.psk_identities.begin());
+}
+
 struct Opened {
   bool under_sealing_key;
 };
@@ -155,18 +163,58 @@ std::expected<Ticket, Error> Tickets::issue(const Session& session, Room room,
   return sealed(*ticket, *blank, domain_, lifetime, *live_, now);
 }
 
+Resumption Tickets::resume(const ClientHello& hello, Instant now) const noexcept {
+  Resumption result;
+  const bool tls13 = is_tls13(negotiated_version(hello, policy_));
+  if (tls13 && !hello.psk_identities.empty()) {
+    resume_one_of(result, hello, now);
+  } else {
+    const bool offered = !tls13 && hello.session_ticket;
+    open_and_decide(result, offered ? Bytes(*hello.session_ticket) : Bytes(), hello, now);
+  }
+  count(result.verdict);
+  return result;
+}
+
 Resumption Tickets::resume(Bytes ticket, const ClientHello& hello, Instant now) const noexcept {
   Resumption result;
-  if (const auto opened = open_session(result.session, ticket, *live_, domain_, now)) {
-    result.verdict = decide(result.session, hello, policy_, now);
-    if (result.verdict.outcome == Outcome::resume && !opened->under_sealing_key) {
-      result.verdict.renew = true;
-    }
-  } else {
-    result.verdict = decide_hello(hello, policy_).value_or(Verdict{.reason = opened.error()});
-  }
-  live_->count(result.verdict.outcome == Outcome::resume ? Counters::resumed : Counters::refused);
+  result.selected_identity = place_of(ticket, hello);
+  open_and_decide(result, ticket, hello, now);
+  count(result.verdict);
   return result;
+}
+
+// 13.3. RFC 8446 section 4.2.11: "If no acceptable PSKs are found, the server SHOULD perform a
+// non-PSK handshake if possible."
+void Tickets::resume_one_of(Resumption& result, const ClientHello& hello,
+                            Instant now) const noexcept {
+  Verdict on_the_first;
+  for (std::size_t i = 0; i < hello.psk_identities.size(); ++i) {
+    result.selected_identity = i;
+    open_and_decide(result, hello.psk_identities[i].identity, hello, now);
+    if (result.verdict.outcome != Outcome::full_handshake) return;
+    if (i == 0) on_the_first = result.verdict;
+  }
+  result.selected_identity = 0;
+  result.verdict = on_the_first;
+}
+
+// 12.3. RFC 5077 section 3.2: what does not open is a full handshake, and what is wrong with it the
+// client never hears.
+void Tickets::open_and_decide(Resumption& result, Bytes ticket, const ClientHello& hello,
+                              Instant now) const noexcept {
+  const auto opened = open_session(result.session, ticket, *live_, domain_, now);
+  if (!opened) {
+    result.verdict = decide_hello(hello, policy_).value_or(Verdict{.reason = opened.error()});
+    return;
+  }
+  result.verdict = decide(result.session, hello, policy_, now, result.selected_identity);
+  const bool resumes = result.verdict.outcome == Outcome::resume;
+  if (resumes && !opened->under_sealing_key) result.verdict.renew = true;
+}
+
+void Tickets::count(const Verdict& verdict) const noexcept {
+  live_->count(verdict.outcome == Outcome::resume ? Counters::resumed : Counters::refused);
 }
 
 std::expected<Session, Reason> Tickets::open(Bytes ticket, Instant now) const noexcept {

@@ -86,7 +86,7 @@ std::vector<Session> sessions() {
 std::vector<Policy> policies() {
   return {Policy{}, Policy{.min_version = ProtocolVersion::tls1_0,
                            .cipher_suites = {CipherSuite{0xc009}, CipherSuite{0x1301}},
-                           .legacy_ems = true,
+                           .legacy_ems = LegacyEms::resume,
                            .tls13_any_server_name = true}};
 }
 

@@ -22,10 +22,12 @@
 #include <ctime>
 #include <expected>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <mbedtls/ctr_drbg.h>
@@ -52,7 +54,8 @@ struct Options {
   std::string domain = "demo";
   std::string certificate;
   std::string key;
-  std::string cipher_suite;
+  std::string cipher_suites;
+  std::string client_ca;
   bool encrypt_then_mac = true;
 };
 
@@ -70,14 +73,16 @@ class Tls {
  private:
   void load_certificate(const Options& options);
   void make_certificate();
-  void restrict_suites(std::string name);
+  void demand_certificate(const Options& options);
+  void restrict_suites(const Options& options);
 
   mbedtls_entropy_context entropy_;
   mbedtls_ctr_drbg_context random_;
   mbedtls_x509_crt certificate_;
+  mbedtls_x509_crt client_ca_;
   mbedtls_pk_context key_;
   mbedtls_ssl_config config_;
-  std::array<int, 2> suites_{};
+  std::vector<int> suites_;
 };
 
 // A connected client, with an end to our patience.
@@ -127,7 +132,10 @@ int main(int argc, char** argv) try {
   auto* key = app.add_option("--key", options.key, "private key of the certificate (PEM)");
   certificate->needs(key);
   key->needs(certificate);
-  app.add_option("--cipher-suite", options.cipher_suite, "the one suite to enable, by IANA's name");
+  app.add_option("--cipher-suite", options.cipher_suites,
+                 "enable these suites only, by IANA's names with commas between, best first");
+  app.add_option("--client-ca", options.client_ca,
+                 "demand a client certificate, issued by this one (PEM)");
   app.add_option("--encrypt-then-mac", options.encrypt_then_mac, "on or off (RFC 7366)")
       ->default_str("on");
   try {
@@ -242,6 +250,7 @@ Tls::Tls() {
   mbedtls_entropy_init(&entropy_);
   mbedtls_ctr_drbg_init(&random_);
   mbedtls_x509_crt_init(&certificate_);
+  mbedtls_x509_crt_init(&client_ca_);
   mbedtls_pk_init(&key_);
   mbedtls_ssl_config_init(&config_);
 }
@@ -249,6 +258,7 @@ Tls::Tls() {
 Tls::~Tls() {
   mbedtls_ssl_config_free(&config_);
   mbedtls_pk_free(&key_);
+  mbedtls_x509_crt_free(&client_ca_);
   mbedtls_x509_crt_free(&certificate_);
   mbedtls_ctr_drbg_free(&random_);
   mbedtls_entropy_free(&entropy_);
@@ -264,7 +274,8 @@ void Tls::configure(const Options& options) {
   mbedtls_ssl_conf_min_version(&config_, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
   mbedtls_ssl_conf_encrypt_then_mac(
       &config_, options.encrypt_then_mac ? MBEDTLS_SSL_ETM_ENABLED : MBEDTLS_SSL_ETM_DISABLED);
-  if (!options.cipher_suite.empty()) restrict_suites(options.cipher_suite);
+  if (!options.cipher_suites.empty()) restrict_suites(options);
+  if (!options.client_ca.empty()) demand_certificate(options);
   if (options.certificate.empty()) {
     make_certificate();
   } else {
@@ -324,11 +335,27 @@ void Tls::make_certificate() {
   mbedtls_mpi_free(&serial);
 }
 
-void Tls::restrict_suites(std::string name) {
+int suite_named(std::string name) {
   std::ranges::replace(name, '_', '-');
-  suites_[0] = mbedtls_ssl_get_ciphersuite_id(name.c_str());
-  if (suites_[0] == 0) throw std::runtime_error("mbed TLS knows no suite " + name);
+  const int suite = mbedtls_ssl_get_ciphersuite_id(name.c_str());
+  if (suite == 0) throw std::runtime_error("mbed TLS knows no suite " + name);
+  return suite;
+}
+
+void Tls::restrict_suites(const Options& options) {
+  std::string name;
+  for (std::istringstream names(options.cipher_suites); std::getline(names, name, ',');) {
+    suites_.push_back(suite_named(name));
+  }
+  suites_.push_back(0);
   mbedtls_ssl_conf_ciphersuites(&config_, suites_.data());
+}
+
+void Tls::demand_certificate(const Options& options) {
+  require(mbedtls_x509_crt_parse_file(&client_ca_, options.client_ca.c_str()),
+          "read the clients' certificate authority");
+  mbedtls_ssl_conf_ca_chain(&config_, &client_ca_, nullptr);
+  mbedtls_ssl_conf_authmode(&config_, MBEDTLS_SSL_VERIFY_REQUIRED);
 }
 
 // Zero when `event` has come; else an mbed TLS error.

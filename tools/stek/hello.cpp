@@ -1,5 +1,7 @@
 #include "hello.hpp"
 
+#include <algorithm>
+
 #include "input.hpp"
 #include "resumption/json.hpp"
 
@@ -15,8 +17,10 @@ std::expected<ClientHello, Complaint> read_hello(const std::string& name) {
   }
   auto hello = parse_client_hello(std::as_bytes(std::span(*bytes)));
   if (!hello) {
-    return complain(Exit::failure, "hello: neither JSON nor one whole ClientHello",
-                    "as bytes it begins with the handshake header 01, without a record header");
+    return complain(
+        Exit::failure, "hello: neither JSON nor one whole ClientHello",
+        "as bytes it is what came off the socket, with its record headers (16 03 ...) or "
+        "without (01 ...), up to the end of the ClientHello");
   }
   return *std::move(hello);
 }
@@ -28,9 +32,17 @@ ProtocolVersion legacy_version_of(const Session& session) noexcept {
   return session.transport == Transport::dtls ? ProtocolVersion::dtls1_2 : ProtocolVersion::tls1_2;
 }
 
+PskIdentity identity_offering(Bytes ticket, const Session& session, Instant now) {
+  using std::chrono::milliseconds;
+  const milliseconds age = std::max(now - session.issued_at, Seconds(0));
+  return {.identity = {ticket.begin(), ticket.end()},
+          .obfuscated_ticket_age =
+              static_cast<std::uint32_t>(age.count()) + session.ticket_age_add.value_or(0)};
+}
+
 }  // namespace
 
-ClientHello hello_offering(const Session& session) {
+ClientHello hello_offering(Bytes ticket, const Session& session, Instant now) {
   ClientHello hello;
   hello.transport = session.transport;
   hello.legacy_version = legacy_version_of(session);
@@ -44,9 +56,21 @@ ClientHello hello_offering(const Session& session) {
   }
   if (is_tls13(session.version)) {
     hello.supported_versions = {session.version};
-    hello.psk_key_exchange_modes = {1};
-    hello.pre_shared_key = true;
+    hello.psk_key_exchange_modes = {{1}};
     hello.key_share = true;
+  }
+  return offering(std::move(hello), ticket, session, now);
+}
+
+bool brings_ticket(const ClientHello& hello) noexcept {
+  return !hello.psk_identities.empty() || (hello.session_ticket && !hello.session_ticket->empty());
+}
+
+ClientHello offering(ClientHello hello, Bytes ticket, const Session& session, Instant now) {
+  if (hello.psk_key_exchange_modes) {
+    hello.psk_identities = {identity_offering(ticket, session, now)};
+  } else {
+    hello.session_ticket = {ticket.begin(), ticket.end()};
   }
   return hello;
 }

@@ -113,21 +113,48 @@ Result issue(const IssueOptions& options, const RingOption& where) {
 
 struct ResumeOptions {
   Realm realm;
-  std::string ticket = "-";
+  std::string ticket;
   std::string hello;
   bool json = false;
   bool reveal = false;
 };
 
-/// Without a file: what suits the session in the ticket, or any hello when that does not open.
-std::expected<ClientHello, Complaint> hello_for(Bytes ticket, const ResumeOptions& options,
-                                                const Tickets& tickets, Instant now) {
-  if (!options.hello.empty()) return read_hello(options.hello);
-  const auto session = tickets.open(ticket, now);
-  if (session) return hello_offering(*session);
+/// What a ticket holds, or any session where it does not open.
+Session session_in(Bytes ticket, const Tickets& tickets, Instant now) {
+  if (auto session = tickets.open(ticket, now)) return *std::move(session);
   Session any;
   any.version = ProtocolVersion::tls1_2;
-  return hello_offering(any);
+  return any;
+}
+
+std::expected<Resumption, Complaint> resume_without_hello(const std::string& name,
+                                                          const Tickets& tickets, Instant now) {
+  const auto ticket = read_ticket(name);
+  if (!ticket) return std::unexpected(ticket.error());
+  return tickets.resume(hello_offering(*ticket, session_in(*ticket, tickets, now), now), now);
+}
+
+std::expected<Resumption, Complaint> resume_with(const ClientHello& hello, const std::string& name,
+                                                 const Tickets& tickets, Instant now) {
+  const auto ticket = read_ticket(name);
+  if (!ticket) return std::unexpected(ticket.error());
+  if (brings_ticket(hello)) return tickets.resume(*ticket, hello, now);
+  return tickets.resume(*ticket, offering(hello, *ticket, session_in(*ticket, tickets, now), now),
+                        now);
+}
+
+std::expected<Resumption, Complaint> resumption(const ResumeOptions& options,
+                                                const Tickets& tickets, Instant now) {
+  const std::string from = options.ticket.empty() ? "-" : options.ticket;
+  if (options.hello.empty()) return resume_without_hello(from, tickets, now);
+  const auto hello = read_hello(options.hello);
+  if (!hello) return std::unexpected(hello.error());
+  if (options.ticket.empty() && brings_ticket(*hello)) return tickets.resume(*hello, now);
+  if (from == "-" && options.hello == "-") {
+    return complain(Exit::usage, "--hello: ticket and hello cannot both be standard input",
+                    "this hello brings no ticket of its own");
+  }
+  return resume_with(*hello, from, tickets, now);
 }
 
 std::string describe(const Verdict& verdict) {
@@ -138,6 +165,11 @@ std::string describe(const Verdict& verdict) {
   text += fmt::format("reason   {}: {}\n", name_of(verdict.reason), text_of(verdict.reason));
   if (verdict.outcome == Outcome::resume) {
     text += fmt::format("renew    {}\n", verdict.renew ? "yes" : "no");
+  } else {
+    text += fmt::format("rule     {}\n", rfc_of(verdict.reason));
+  }
+  if (verdict.early_data != EarlyData::none) {
+    text += fmt::format("early    {}\n", name_of(verdict.early_data));
   }
   return text + fmt::format("age      {}\n", text_of(verdict.age));
 }
@@ -150,7 +182,10 @@ wire::Json json_of(const Resumption& resumption, bool reveal) {
                      {"renew", verdict.renew},
                      {"age", verdict.age.count()}};
   if (verdict.outcome == Outcome::abort) json["alert"] = name_of(verdict.alert);
+  if (verdict.outcome != Outcome::resume) json["rule"] = rfc_of(verdict.reason);
+  if (verdict.early_data != EarlyData::none) json["early_data"] = name_of(verdict.early_data);
   if (verdict.outcome == Outcome::resume) {
+    json["cipher_suite"] = wire::JsonForm<CipherSuite>::put(verdict.cipher_suite);
     json["session"] = to_json(resumption.session, reveal ? Reveal::secret : Reveal::no);
   }
   return json;
@@ -174,14 +209,11 @@ Result resume(const ResumeOptions& options, const RingOption& where) {
   const Instant now = system_now();
   const auto realm = open_realm(*store, options.realm, now);
   if (!realm) return complain(realm.error());
-  const auto ticket = read_ticket(options.ticket);
-  if (!ticket) return std::unexpected(ticket.error());
-  const auto hello = hello_for(*ticket, options, realm->tickets, now);
-  if (!hello) return std::unexpected(hello.error());
-  const Resumption resumption = realm->tickets.resume(*ticket, *hello, now);
-  const Verdict& verdict = resumption.verdict;
+  const auto resumed = resumption(options, realm->tickets, now);
+  if (!resumed) return std::unexpected(resumed.error());
+  const Verdict& verdict = resumed->verdict;
   const Exit exit = verdict.outcome == Outcome::resume ? Exit::done : Exit::refused;
-  auto printed = options.json ? print_json(json_of(resumption, options.reveal), exit)
+  auto printed = options.json ? print_json(json_of(*resumed, options.reveal), exit)
                               : print(describe(verdict), exit);
   hint_at(verdict.reason);
   return printed;
@@ -217,25 +249,28 @@ Job ticket_resume(CLI::App& app, RingOption& ring) {
   const auto options = std::make_shared<ResumeOptions>();
   add_domain_option(app, options->realm);
   add_context_option(app, options->realm);
-  app.add_option("--ticket", options->ticket, "the ticket in base64")
-      ->type_name("FILE")
-      ->default_str("- (stdin)");
+  app.add_option("--ticket", options->ticket,
+                 "the ticket in base64; else the hello's own, else standard input")
+      ->type_name("FILE");
   app.add_option("--hello", options->hello, "what the client said; else it offers what fits")
       ->type_name("FILE");
   CLI::Option* json = app.add_flag("--json", options->json, "print verdict and session as JSON");
   app.add_flag("--reveal", options->reveal, "print the session's secret too")->needs(json);
   app.final_callback([options] { refuse_stdin_twice(*options); });
   app.footer(
-      "The hello is the bytes of a ClientHello handshake message (01, length, body), or JSON:\n"
+      "The hello is a ClientHello as it came off the socket, with record headers or without, or\n"
+      "JSON with the fields that matter:\n"
       "  {\"legacy_version\": \"TLS 1.2\", \"cipher_suites\": [\"0xc02f\"],\n"
       "   \"server_name\": \"shop.example\", \"extended_master_secret\": true}\n"
-      "and transport, supported_versions, compression_methods, encrypt_then_mac,\n"
-      "max_fragment_length, session_ticket, session_id, psk_key_exchange_modes,\n"
-      "pre_shared_key, key_share, fallback. Without --hello, one is made that offers exactly\n"
-      "what the session has. A refused ticket ends with exit code 3.\n"
+      "and transport, supported_versions, compression_methods, session_id, encrypt_then_mac,\n"
+      "truncated_hmac, max_fragment_length, session_ticket, application_protocols,\n"
+      "supported_groups, signature_algorithms, psk_key_exchange_modes, psk_identities (each with\n"
+      "identity and obfuscated_ticket_age), pre_shared_key_last, key_share, early_data,\n"
+      "fallback, secure_renegotiation. Without --hello, one is made that offers exactly what\n"
+      "the session has. A refused ticket ends with exit code 3.\n"
       "\n"
       "Example:\n"
-      "  stek ticket resume --domain shop --hello hello.json < ticket");
+      "  stek ticket resume --domain shop --hello hello.bin < ticket");
   return [options, &ring] { return resume(*options, ring); };
 }
 
