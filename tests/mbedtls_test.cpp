@@ -3,9 +3,12 @@
 #include <stek/mbedtls.hpp>
 
 #include <algorithm>
+#include <array>
 #include <expected>
+#include <functional>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -121,6 +124,23 @@ struct Hello {
   std::uint8_t max_fragment_length = 0;
 };
 
+// The session with something else in the place of `what`, of the same length.
+using Change = std::function<void(std::span<unsigned char> what)>;
+ClientSession changed_in(const SSL_SESSION& session, std::span<const unsigned char> what,
+                         const Change& change) {
+  unsigned char* der = nullptr;
+  const int size = i2d_SSL_SESSION(&session, &der);
+  REQUIRE(size > 0);
+  auto* at = std::search(der, der + size, what.begin(), what.end());
+  REQUIRE(at != der + size);
+  change(std::span(at, what.size()));
+  const unsigned char* read = der;
+  ClientSession changed(d2i_SSL_SESSION(nullptr, &read, size));
+  OPENSSL_free(der);
+  REQUIRE(changed);
+  return changed;
+}
+
 // What came of it.
 struct Meeting {
   bool completed = false;
@@ -133,6 +153,8 @@ struct Meeting {
   int client_alert = 0;  // received by the client
   std::string suite;
   std::vector<int> extensions;           // of the ServerHello
+  std::string offered_id;                // session id of the ClientHello
+  std::string echoed_id;                 // of the ServerHello
   std::vector<std::size_t> new_tickets;  // sizes, of NewSessionTicket messages
   std::uint32_t lifetime_hint = 0;
   ClientSession session;  // the client's after it
@@ -158,18 +180,16 @@ std::vector<unsigned char> key_name_of(const SSL_SESSION& session) {
 
 // The session with one bit of its ticket turned.
 ClientSession altered(const SSL_SESSION& session, std::size_t bit) {
-  unsigned char* der = nullptr;
-  const int size = i2d_SSL_SESSION(&session, &der);
-  REQUIRE(size > 0);
-  const auto ticket = ticket_of(session);
-  auto* at = std::search(der, der + size, ticket.begin(), ticket.end());
-  REQUIRE(at != der + size);
-  at[bit / 8] = static_cast<unsigned char>(at[bit / 8] ^ (1U << bit % 8));
-  const unsigned char* read = der;
-  ClientSession changed(d2i_SSL_SESSION(nullptr, &read, size));
-  OPENSSL_free(der);
-  REQUIRE(changed);
-  return changed;
+  return changed_in(session, ticket_of(session), [&](std::span<unsigned char> ticket) {
+    ticket[bit / 8] = static_cast<unsigned char>(ticket[bit / 8] ^ (1U << bit % 8));
+  });
+}
+
+// The session as somebody has it who knows the ticket and not the master secret.
+ClientSession stolen(const SSL_SESSION& session) {
+  std::array<unsigned char, 48> secret{};
+  REQUIRE(SSL_SESSION_get_master_key(&session, secret.data(), secret.size()) == secret.size());
+  return changed_in(session, secret, [](std::span<unsigned char> bytes) { bytes[0] ^= 1; });
 }
 
 void note_extension(SSL*, int from_server, int type, const unsigned char*, int, void* meeting) {
@@ -180,6 +200,12 @@ void note_message(int written, int, int type, const void* data, std::size_t size
                   void* meeting) {
   const auto* bytes = static_cast<const unsigned char*>(data);
   auto& noted = *static_cast<Meeting*>(meeting);
+  constexpr std::size_t id_at = 38;
+  if (type == SSL3_RT_HANDSHAKE && size > id_at && bytes[0] <= SSL3_MT_SERVER_HELLO) {
+    const auto* id = reinterpret_cast<const char*>(bytes + id_at);
+    (written != 0 ? noted.offered_id : noted.echoed_id) =
+        std::string(id + 1, static_cast<std::size_t>(*id));
+  }
   if (written != 0) return;
   if (type == SSL3_RT_ALERT && size == 2) noted.client_alert = bytes[1];
   if (type == SSL3_RT_HANDSHAKE && size >= 10 && bytes[0] == SSL3_MT_NEWSESSION_TICKET) {
@@ -450,7 +476,7 @@ void check_resumed(const Meeting& meeting) {
 
 // ---- The rules ---------------------------------------------------------------------------------
 
-TEST_CASE("a client that asks for a ticket gets one in a full handshake") {
+TEST_CASE("12.2 RFC 5077 3.2: a client that asks for a ticket gets one in a full handshake") {
   Server server;
   const Meeting meeting = server.meet({});
   check_full_handshake(meeting, Reason::no_ticket);
@@ -463,7 +489,7 @@ TEST_CASE("a client that asks for a ticket gets one in a full handshake") {
   CHECK(meeting.lifetime_hint <= 604800);
 }
 
-TEST_CASE("a client that does not ask for a ticket gets none") {
+TEST_CASE("12.1 RFC 5077 3.2: a client that does not ask for a ticket gets none") {
   Server server;
   const Meeting meeting = server.meet({.tickets = false});
   check_full_handshake(meeting, Reason::no_ticket);
@@ -726,6 +752,84 @@ TEST_CASE("an altered ticket is a full handshake without an alert, wherever it i
   }
 }
 
+TEST_CASE("12.28 RFC 6066 3: a resumed handshake answers no server_name") {
+  Met server;
+  const Meeting meeting = server.meet(server.again());
+  check_resumed(meeting);
+  constexpr int server_name = 0;
+  CHECK_FALSE(meeting.answered(server_name));
+}
+
+TEST_CASE("12.31 RFC 5077 3.4: whoever resumes hears the session id that it sent, empty or not") {
+  Met server;
+  const Meeting meeting = server.meet(server.again());
+  check_resumed(meeting);
+  CHECK(meeting.offered_id.size() == 32);
+  CHECK(meeting.echoed_id == meeting.offered_id);
+
+  std::array<unsigned char, 3> own{1, 2, 3};
+  for (const unsigned size : {3U, 0U}) {
+    CAPTURE(size);
+    REQUIRE(SSL_SESSION_set1_id(server.session.get(), own.data(), size) == 1);
+    const Meeting again = server.meet(server.again());
+    CHECK(again.verdict.outcome == Outcome::resume);
+    CHECK(again.offered_id.size() == size);
+    CHECK(again.echoed_id == again.offered_id);
+  }
+}
+
+TEST_CASE("12.36 RFC 5077 3.3: a client whose Finished is wrong gets no ticket") {
+  Server server;
+  Connection connection(server.config, server.ticketer);
+  Meeting meeting;
+  const ClientContext context = context_for({});
+  const Client client = client_for(*context, {}, meeting);
+  std::size_t flights = 0;
+  for (int round = 0; round < 4; ++round) {
+    SSL_do_handshake(client.get());
+    const std::size_t before = connection.wire.in.size();
+    carry(*client, connection.wire);
+    if (connection.wire.in.size() > before && ++flights == 2) connection.wire.in.back() ^= 1;
+    mbedtls_ssl_handshake(&connection.ssl);
+    carry(*client, connection.wire);
+  }
+  ERR_clear_error();
+  CHECK(flights == 2);
+  CHECK(connection.ssl.state == MBEDTLS_SSL_CLIENT_FINISHED);
+  CHECK_FALSE(connection.tickets->issued());
+  CHECK(meeting.new_tickets.empty());
+}
+
+TEST_CASE("12.37 RFC 5077 5.1: a stolen ticket with a wrong secret leaves it valid (claim 7)") {
+  Met server;
+  const ClientSession thief = stolen(*server.session);
+  const Meeting theft = server.meet({.session = thief.get()});
+  CHECK_FALSE(theft.completed);
+  CHECK(theft.verdict.outcome == Outcome::resume);
+  check_resumed(server.meet(server.again()));
+}
+
+TEST_CASE("a resumption that fails is seen to fail, at both ends (claim 12)") {
+  Met server;
+  server.store = store_with_key();
+  server.restart();
+  const Meeting meeting = server.meet(server.again());
+  CHECK(meeting.completed);
+  CHECK_FALSE(meeting.resumed);
+  CHECK_FALSE(meeting.server_resumed);
+}
+
+TEST_CASE("a ticket value chosen by the client is never issued back (claim 9)") {
+  Server server;
+  const std::vector<unsigned char> chosen(178, 0x5a);
+  const Meeting meeting = server.meet({.raw_ticket = chosen});
+  CHECK(meeting.issued);
+  const auto issued = ticket_of(*meeting.session);
+  CHECK(issued.size() == meeting.new_tickets.front());
+  CHECK(issued != chosen);
+  CHECK(std::ranges::search(issued, std::span(chosen).first(8)).empty());
+}
+
 TEST_CASE("what is no ticket at all is a full handshake without an alert") {
   Server server;
   for (const std::size_t size : {1U, 16U, 47U, 178U, 4000U}) {
@@ -745,7 +849,9 @@ TEST_CASE("a ticket of another domain is a full handshake") {
   check_full_handshake(server.meet(server.again(), "internal"), Reason::altered);
 }
 
-TEST_CASE("after a rotation the old ticket resumes and is renewed under the new key") {
+TEST_CASE(
+    "12.32 RFC 5077 3.3: after a rotation the old ticket resumes and is renewed under the new "
+    "key") {
   Met server;
   rotate(*server.store);
   REQUIRE(server.ticketer.refresh());
@@ -829,7 +935,9 @@ TEST_CASE("a ticket whose key has expired is a full handshake without an alert, 
   CHECK(key_name_of(*meeting.session) != key_name_of(*server.session));
 }
 
-TEST_CASE("without an active key a handshake completes without a ticket, and old tickets resume") {
+TEST_CASE(
+    "12.33 RFC 5077 3.3: without an active key a handshake completes without a ticket, and old "
+    "ones resume") {
   Met server;
   retire_keys(*server.store);
   REQUIRE(server.ticketer.refresh());
@@ -848,7 +956,7 @@ TEST_CASE("without an active key a handshake completes without a ticket, and old
   CHECK(ticket_of(*resumed.session) == ticket_of(*server.session));
 }
 
-TEST_CASE("a session with a client certificate gets no ticket") {
+TEST_CASE("12.30 a session with a client certificate gets no ticket (claim 8)") {
   Server server;
   mbedtls_ssl_conf_authmode(&server.config, MBEDTLS_SSL_VERIFY_OPTIONAL);
   const Meeting known = server.meet({.certificate = true});
@@ -867,7 +975,7 @@ TEST_CASE("a session with a client certificate gets no ticket") {
     mbedtls_ssl_conf_authmode(&server.config, MBEDTLS_SSL_VERIFY_REQUIRED);
     const Meeting again = server.meet({.session = anonymous.session.get(), .certificate = true});
     CHECK_FALSE(again.resumed);
-    CHECK(name_of(again.verdict.reason) == name_of(Reason::context_differs));
+    CHECK(name_of(again.verdict.reason) == name_of(Reason::identity_missing));
   }
   SUBCASE("not even when only the server name brings that requirement") {
     mbedtls_ssl_conf_authmode(&server.config, MBEDTLS_SSL_VERIFY_NONE);
@@ -880,7 +988,7 @@ TEST_CASE("a session with a client certificate gets no ticket") {
         nullptr);
     const Meeting again = server.meet({.session = anonymous.session.get()});
     CHECK_FALSE(again.completed);
-    CHECK(name_of(again.verdict.reason) == name_of(Reason::context_differs));
+    CHECK(name_of(again.verdict.reason) == name_of(Reason::identity_missing));
   }
 }
 

@@ -109,6 +109,162 @@ TEST_CASE("a ticket under a retired key resumes and is renewed under the new one
   CHECK_EQ(r.session.issued_at, rotated);
 }
 
+TEST_CASE("2,000 of 2,000 tickets resume (claim 4)") {
+  Fixture fixture;
+  auto ticketer = fixture.open();
+  const auto tickets = ticketer.in("public", {}, noon).value();
+  test::Random random(4);
+  std::size_t resumed = 0;
+  for (int i = 0; i < 2'000; ++i) {
+    Session session = test::typical_session();
+    session.secret = test::random_session_secret(random, 48);
+    const auto ticket = issued(tickets, session, noon);
+    const Resumption r = tickets.resume(ticket, hello_for(session), noon + Seconds(i));
+    if (r.verdict.outcome == Outcome::resume && r.session.secret == session.secret) ++resumed;
+  }
+  CHECK_EQ(resumed, 2'000);
+}
+
+TEST_CASE("an expired ticket is refused, though its key is not yet at its end (claim 2)") {
+  Fixture fixture;
+  auto ticketer = fixture.open();
+  const auto tickets = ticketer.in("public", {}, noon).value();
+  const Session session = test::typical_session();
+  const auto ticket = issued(tickets, session, noon);
+  const auto reason = [&](Instant now) {
+    return tickets.resume(ticket, hello_for(session), now).verdict.reason;
+  };
+  CHECK_EQ(reason(noon + hours(12) - Seconds(1)), Reason::resumes);
+  CHECK_EQ(reason(noon + hours(12)), Reason::ticket_expired);
+}
+
+ClientHello hello_offering(const Session& session, std::initializer_list<Bytes> tickets) {
+  ClientHello hello = hello_for(session);
+  hello.psk_identities.clear();
+  for (const Bytes ticket : tickets) {
+    hello.psk_identities.push_back({.identity = {ticket.begin(), ticket.end()},
+                                    .obfuscated_ticket_age = session.ticket_age_add.value_or(0)});
+  }
+  return hello;
+}
+
+TEST_CASE("13.3 RFC 8446 4.2.11: identities that do not open, or have expired, are passed over") {
+  Fixture fixture;
+  auto ticketer = fixture.open();
+  const auto tickets = ticketer.in("public", {}, noon).value();
+  const Session session = test::typical_tls13_session();
+  const auto old = issued(tickets, session, noon);
+  const Instant now = noon + hours(12) - Seconds(1);
+  const auto good = issued(tickets, session, now);
+  const auto of_tls12 = issued(tickets, test::typical_session(), now);
+  const std::vector<std::byte> stranger(185, std::byte{7});
+
+  const auto resume = [&](std::initializer_list<Bytes> offered, Instant at) {
+    return tickets.resume(hello_offering(session, offered), at);
+  };
+  Resumption r = resume({stranger, of_tls12, old, good}, noon + hours(12));
+  CHECK_EQ(r.verdict.outcome, Outcome::resume);
+  CHECK_EQ(r.selected_identity, 3);
+  CHECK_EQ(r.session.issued_at, now);
+  r = resume({good, old}, noon + hours(12));
+  CHECK_EQ(r.selected_identity, 0);
+  r = resume({of_tls12, stranger}, noon + hours(12));
+  CHECK_EQ(r.verdict.outcome, Outcome::full_handshake);
+  CHECK_EQ(r.verdict.reason, Reason::version_differs);
+  CHECK_EQ(resume({}, noon).verdict.reason, Reason::no_ticket);
+}
+
+TEST_CASE("13.3 a ticket in session_ticket is no PSK, and a PSK no ticket of TLS 1.2") {
+  Fixture fixture;
+  auto ticketer = fixture.open();
+  const auto tickets = ticketer.in("public", {}, noon).value();
+  const Session session = test::typical_session();
+  const auto ticket = issued(tickets, session, noon);
+  ClientHello hello = hello_for(session);
+  hello.session_ticket = ticket;
+  CHECK_EQ(tickets.resume(hello, noon).verdict.reason, Reason::resumes);
+  hello.session_ticket->clear();
+  CHECK_EQ(tickets.resume(hello, noon).verdict.reason, Reason::no_ticket);
+  hello.psk_identities = {{.identity = ticket}};
+  CHECK_EQ(tickets.resume(hello, noon).verdict.reason, Reason::no_ticket);
+  const Session newer = test::typical_tls13_session();
+  hello = hello_for(newer);
+  hello.psk_identities.clear();
+  hello.session_ticket = issued(tickets, newer, noon);
+  CHECK_EQ(tickets.resume(hello, noon).verdict.reason, Reason::no_ticket);
+}
+
+TEST_CASE("13.12 early data goes with the first identity, whichever way a stack resumes") {
+  Fixture fixture;
+  auto ticketer = fixture.open({.policy = {.early_data = true}});
+  const auto tickets = ticketer.in("public", {}, noon).value();
+  Session session = test::typical_tls13_session();
+  session.alpn.reset();
+  session.max_early_data_size = 16384;
+  const auto one = issued(tickets, session, noon);
+  const auto two = issued(tickets, session, noon);
+  ClientHello hello = hello_offering(session, {one, two});
+  hello.early_data = true;
+  const Resumption first = tickets.resume(hello, noon);
+  CHECK_EQ(first.verdict.early_data, EarlyData::accept);
+  CHECK_EQ(tickets.resume(one, hello, noon).verdict, first.verdict);
+  CHECK_EQ(tickets.resume(two, hello, noon).verdict.early_data, EarlyData::not_first_identity);
+  const auto elsewhere = issued(tickets, session, noon);
+  CHECK_EQ(tickets.resume(elsewhere, hello, noon).verdict.early_data,
+           EarlyData::not_first_identity);
+}
+
+TEST_CASE("a replay identity is the same however the ticket was sealed") {
+  const Session session = test::typical_tls13_session();
+  std::set<ReplayIdentity> identities;
+  for (const Profile profile : test::profiles) {
+    Fixture fixture(profile);
+    auto ticketer = fixture.open();
+    for (const auto* domain : {"one", "two"}) {
+      const auto tickets = ticketer.in(domain, {}, noon).value();
+      const auto ticket = issued(tickets, session, noon);
+      identities.insert(replay_identity_of(*tickets.open(ticket, noon)));
+    }
+  }
+  CHECK_EQ(identities, std::set{replay_identity_of(session)});
+}
+
+TEST_CASE("13.16 RFC 8446 4.6.1: a TLS 1.3 session without ticket_age_add gets no ticket") {
+  Fixture fixture;
+  auto ticketer = fixture.open();
+  std::array<std::byte, max_ticket> room;
+  Session session = test::typical_tls13_session();
+  session.ticket_age_add.reset();
+  CHECK_EQ(ticketer.in("", {}, noon)->issue(session, room, noon).error(), Error::invalid_session);
+}
+
+TEST_CASE("13.17 RFC 8446 4.6.1: the secret is a PSK, as long as the suite's hash, or no ticket") {
+  Fixture fixture;
+  auto ticketer = fixture.open();
+  const auto tickets = ticketer.in("", {}, noon).value();
+  std::array<std::byte, max_ticket> room;
+  Session session = test::typical_tls13_session();
+  const std::vector<std::byte> bytes(48, std::byte{7});
+  for (std::size_t size = 0; size <= bytes.size(); ++size) {
+    session.secret = SessionSecret(Bytes(bytes).first(size));
+    CHECK_EQ(tickets.issue(session, room, noon).has_value(), size == 32);
+  }
+}
+
+TEST_CASE("one resumption is counted once, however many tickets the hello offers") {
+  Fixture fixture;
+  auto ticketer = fixture.open();
+  const auto tickets = ticketer.in("", {}, noon).value();
+  const Session session = test::typical_tls13_session();
+  const std::vector<std::byte> stranger(185, std::byte{7});
+  const auto ticket = issued(tickets, session, noon);
+  (void)tickets.resume(hello_offering(session, {stranger, stranger, ticket}), noon);
+  CHECK_EQ(ticketer.health(noon).resumed, 1);
+  CHECK_EQ(ticketer.health(noon).refused, 0);
+  (void)tickets.resume(hello_offering(session, {stranger, stranger}), noon);
+  CHECK_EQ(ticketer.health(noon).refused, 1);
+}
+
 TEST_CASE("an announced key opens already: another machine may be a little ahead") {
   Fixture fixture;
   const Instant due = noon + hours(11);
@@ -122,7 +278,7 @@ TEST_CASE("an announced key opens already: another machine may be a little ahead
   CHECK_EQ(r.verdict.outcome, Outcome::resume);
 }
 
-TEST_CASE("a key that has reached its end opens nothing, refreshed or not") {
+TEST_CASE("12.4 a key that has reached its end opens nothing, refreshed or not") {
   Fixture fixture;
   auto ticketer = fixture.open();
   const auto tickets = ticketer.in("public", {}, noon).value();
@@ -150,7 +306,9 @@ bool is_plain_full_handshake(const Resumption& r) {
          !r.verdict.renew && r.verdict.age == Seconds(0) && r.session == Session{};
 }
 
-TEST_CASE("every bit flip and truncation of 1,000 tickets per profile is the same full handshake") {
+TEST_CASE(
+    "12.3 every bit flip and truncation of 1,000 tickets per profile is the same full handshake "
+    "(claim 11)") {
   for (const Profile profile : test::profiles) {
     Fixture fixture(profile);
     auto ticketer = fixture.open();
@@ -182,7 +340,7 @@ TEST_CASE("every bit flip and truncation of 1,000 tickets per profile is the sam
   }
 }
 
-TEST_CASE("bytes that were never a ticket are the same full handshake") {
+TEST_CASE("12.3 RFC 5077 3.2: bytes that were never a ticket are the same full handshake") {
   Fixture fixture;
   auto ticketer = fixture.open();
   const auto tickets = ticketer.in("public", {}, noon).value();
@@ -326,7 +484,8 @@ TEST_CASE("a session with a client identity gets a ticket only under a context, 
   CHECK_EQ(shop.issue(session, room, noon + hours(1)).error(), Error::identity_expired);
 }
 
-TEST_CASE("the lifetime hint is the least of policy, ring, key and a week") {
+TEST_CASE(
+    "12.34 13.10 RFC 8446 4.6.1: the lifetime hint is the least of policy, ring, key and a week") {
   Fixture fixture;
   std::array<std::byte, max_ticket> room;
   const auto hint = [&](Seconds lifetime) {
@@ -337,7 +496,7 @@ TEST_CASE("the lifetime hint is the least of policy, ring, key and a week") {
   CHECK_EQ(hint(hours(24 * 30)), hours(12));
 }
 
-TEST_CASE("renewals do not keep a session alive past the cap") {
+TEST_CASE("12.35 RFC 9325 3.4: renewals do not keep a session alive past the cap") {
   Fixture fixture;
   auto ticketer = fixture.open();
   const auto tickets = ticketer.in("", {}, noon).value();

@@ -15,28 +15,27 @@
 //
 //   12.6   decide   5246 E.1       no version that is enabled here: abort, protocol_version
 //   12.7   decide   7507 3         TLS_FALLBACK_SCSV and a version below our highest: abort,
-//                                  inappropriate_fallback
+//                                inappropriate_fallback
 //   12.15  library  6066 3         a server name that nobody serves here: abort, unrecognized_name,
-//                                  or go on; never the alert as a warning
+//                                or go on; never the alert as a warning
 //   12.24  decide   6066 4         a maximum fragment length not from 1 to 4: abort,
-//                                  illegal_parameter
+//                                illegal_parameter
 //   12.29  decide   7301 3.2       no application protocol in common: abort,
-//                                  no_application_protocol. ALPN and heartbeat (6520 2) are
-//                                  negotiated afresh and stop no resumption
+//                                no_application_protocol. ALPN and heartbeat (6520 2) are
+//                                negotiated afresh and stop no resumption
 //
 // TLS up to 1.2: the ticket
 //
 //   12.1   adapter  5077 3.2       no session_ticket extension: no ticket, and none is sent
 //   12.2   adapter  5077 3.2       an empty one: full handshake, which may issue a ticket
-//   12.31  adapter  5077 3.4       the session id is no name of a session beside a ticket;
-//   accepting
-//                                  echoes it, empty or not
+//   12.31  adapter  5077 3.4       beside a ticket the session id names no session; who resumes
+//                                echoes it, empty or not
 //   12.3   decide   5077 3.2       does not open: full handshake, never an alert
 //   12.5   decide   5077 4 *       sealed under another version than is negotiated: full handshake
 //   12.4   decide   5077 5.6       past its lifetime or its key's, or issued in the future: full
-//                                  handshake
+//                                handshake
 //   12.30  decide   5077 4         client identity required and none sealed, or past its end, or of
-//                                  another context: full handshake
+//                                another context: full handshake
 //   12.12  decide   6066 3         another server name: full handshake
 //   12.13  decide   6066 3         the same name but for case or a trailing dot: resume
 //   12.14  decide   6066 3 *       a name on one side only: full handshake
@@ -45,77 +44,75 @@
 //   12.10  decide   5246 7.4.1.3   another suite preferred now: resume, under the sealed one
 //   12.11  decide   5246 7.4.1.2 * null compression not offered, or another sealed: full handshake
 //   12.26  decide   9325 4.6       truncated HMAC sealed: full handshake
-//   12.25  decide   6066 4 *       another maximum fragment length asked for, or none: full
-//   handshake 12.23  decide   7366 3         encrypt-then-MAC and no CBC suite: of no account 12.20
-//   decide   7366 3.1 *     CBC, encrypt-then-MAC sealed, not offered: full handshake 12.21  decide
-//   7366 3.1 *     CBC, encrypt-then-MAC not sealed, offered: full handshake with it 12.22  decide
-//   7366 3.1       CBC, encrypt-then-MAC on both sides or neither: resume, echo it 12.16  decide
-//   7627 5.3       extended master secret not sealed, offered: full handshake 12.17  decide
-//   7627 5.3       extended master secret sealed, not offered: abort,
-//                                  handshake_failure
+//   12.25  decide   6066 4 *       another maximum fragment length, or none: full handshake
+//   12.23  decide   7366 3         encrypt-then-MAC and no CBC suite: of no account
+//   12.20  decide   7366 3.1 *     CBC, encrypt-then-MAC sealed, not offered: full handshake
+//   12.21  decide   7366 3.1 *     CBC, encrypt-then-MAC not sealed, offered: full handshake
+//   12.22  decide   7366 3.1       CBC, encrypt-then-MAC on both sides or neither: resume; the
+//                                ServerHello answers it
+//   12.16  decide   7627 5.3       extended master secret not sealed, offered: full handshake
+//   12.17  decide   7627 5.3       extended master secret sealed, not offered: abort,
+//                                handshake_failure
 //   12.18  decide   7627 5.3 *     extended master secret on neither side: `LegacyEms` says; by
-//                                  default full handshake
-//   12.19  decide   7627 5.3       extended master secret on both sides: resume, echo it
+//                                default full handshake
+//   12.19  decide   7627 5.3       extended master secret on both sides: resume; the ServerHello
+//                                answers it
 //   12.27  decide   5246 7.4.1.4.1 other groups, signature algorithms, point formats (8422 5.1): of
-//                                  no account
-//   12.28  adapter  6066 3         resumed: the ServerHello answers no extension that only a full
-//                                  handshake negotiates, server_name among them
+//                                no account
+//   12.28  adapter  6066 3         resumed: the ServerHello answers nothing that only a full
+//                                handshake settles, server_name among it
 //
 // TLS up to 1.2: issuing
 //
 //   12.36  adapter  5077 3.3       full handshake: a ticket only after the client's Finished
-//   12.32  adapter  5077 3.3       renewal: the extension in the ServerHello, NewSessionTicket
-//                                  before ChangeCipherSpec; one never without the other
+//   12.32  adapter  5077 3.3       renewal: the extension in the ServerHello, and NewSessionTicket
+//                                before ChangeCipherSpec; one never without the other
 //   12.33  adapter  5077 3.3       promised, and then no ticket: a ticket of no bytes
-//   12.34  issue    5077 3.3       lifetime hint: never more than ticket or key has left to live
+//   12.34  issue    5077 3.3       lifetime hint: never more than ticket or key have left to live
 //   12.35  issue    9325 3.4       renewal keeps the instant of the first full handshake, and ends
-//                                  at a cap from there
+//                                at a cap from there
 //   12.37  adapter  5077 5.1       a failure on a resumed connection makes no ticket invalid: who
-//                                  stole one could else spoil it for its owner
+//                                stole one could else spoil it for its owner
 //
 // TLS 1.3: the hello, whatever tickets it brings; 12.6, 12.7, 12.15, 12.24 and 12.29 hold too
 //
 //   13.9   decide   8446 4.1.2     compression methods other than null alone: abort,
-//                                  illegal_parameter. Extended master secret and encrypt-then-MAC
-//                                  do not apply (8446 D)
+//                                illegal_parameter. Extended master secret and encrypt-then-MAC
+//                                do not apply (8446 D)
 //   13.1   decide   8446 4.2.11    pre_shared_key not the last extension: abort, illegal_parameter
 //   13.2   decide   8446 4.2.9     pre_shared_key without psk_key_exchange_modes: abort,
-//                                  missing_extension
+//                                missing_extension
 //
-// TLS 1.3: each ticket, in the client's order, until one resumes
+// TLS 1.3: each ticket, in the client's order, until one resumes; 12.30 holds too
 //
-//   13.3   decide   8446 4.2.11    does not open, has expired, is of another version: ignored; when
-//                                  none is left, full handshake. 12.30 holds too
-//   13.7   decide   8446 4.6.1 *   another server name: ignored, or resumed where the policy says
-//                                  so and the session has no client identity
-//   13.4   decide   8446 4.2.11    no suite in common that has the ticket's hash: ignored. The
-//   suite
-//                                  itself may change
-//   13.5   decide   8446 4.2.9     no psk_dhe_ke with a key share: ignored (9325 3.4)
-//   13.6   library  8446 4.2.11    binder wrong: abort, decrypt_error. Only that of the ticket
-//                                  selected is looked at
+//   13.3   decide   8446 4.2.11    does not open, has expired, is of another version: passed over;
+//                                when none is left, full handshake
+//   13.7   decide   8446 4.6.1 *   another server name: passed over, or resumed where the policy
+//                                says so and the session has no client identity
+//   13.4   decide   8446 4.2.11    no suite in common with the ticket's hash: passed over. The
+//                                suite itself may change
+//   13.5   decide   8446 4.2.9     no psk_dhe_ke with a key share: passed over (9325 3.4)
+//   13.6   library  8446 4.2.11    binder wrong: abort, decrypt_error. Only that of the selected
+//                                ticket is looked at
 //
 // TLS 1.3: early data
 //
 //   13.12  decide   8446 4.2.10    accepted only with the first ticket, under its version and
-//   suite,
-//                                  within its age, and where policy and ticket allow any
-//   13.8   decide   8446 4.2.10    and with its application protocol. Without early data, the
-//                                  protocol may change
+//                                suite, where policy and ticket allow any
+//   13.8   decide   8446 4.2.10    and under its application protocol. Without early data, the
+//                                protocol may change
 //   13.11  decide   8446 8.3       and when the client's view of the ticket's age is ours, within a
-//                                  window. Without early data, age is not compared
-//   13.14  library  8446 8.2       and when its replay identity was not seen in that window:
-//   whoever
-//                                  keeps the window looks it up, after the binder is verified
+//                                window. Without early data, age is not compared
+//   13.14  library  8446 8.2       and when its replay identity is new to whoever keeps that
+//                                window, who asks after the binder is verified
 //   13.13  library  8446 4.2.10    else its records are skipped; no alert
-//   13.15  library  8446 4.2.10    a record that does not open: bad_record_mac; more than was
-//                                  allowed: unexpected_message
+//   13.15  library  8446 4.2.10    a record that does not open: bad_record_mac; more of them than
+//                                was allowed: unexpected_message
 //
 // TLS 1.3: issuing
 //
 //   13.16  issue    8446 4.6.1     after the client's Finished, with a ticket_age_add and a nonce
-//   of
-//                                  its own; a fresh one on every connection (8446 C.4)
+//                                of its own; a fresh one on every connection (8446 C.4)
 //   13.17  issue    8446 4.6.1     the secret is the PSK, as long as the suite's hash
 //   13.10  issue    8446 4.6.1     lifetime at most 604800 seconds
 //   13.18  issue    8446 4.6.1     renewal ends at a cap from the first full handshake

@@ -363,6 +363,8 @@ Objection dhe_offered(const ClientHello& hello) noexcept {
   return fine;
 }
 
+// 12.27. Of the client's groups, signature algorithms and point formats nothing is asked here: a
+// resumption exchanges and signs no key.
 Objection objection_in_tls12(const Session& session, const ClientHello& hello,
                              const Policy& policy) noexcept {
   if (auto o = same_suite(session, hello, policy)) return o;

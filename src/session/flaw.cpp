@@ -42,6 +42,7 @@ bool is_instant(Instant instant) noexcept {
 }
 
 Flaw flaw_of_secret(const Session& session) noexcept {
+  // 13.17. RFC 8446 section 4.6.1: the PSK is Hash.length bytes.
   if (session.secret.size() != secret_size(session.version, session.cipher_suite)) {
     return "secret: not of the length that version and suite give";
   }
@@ -68,6 +69,8 @@ Flaw flaw_of_extensions(const Session& session) noexcept {
 
 Flaw flaw_of_tls13(const Session& session) noexcept {
   if (session.extended_master_secret) return "extended_master_secret: not in TLS 1.3";
+  // 13.16. RFC 8446 section 4.6.1: "The server MUST generate a fresh value for each ticket it
+  // sends."
   if (!session.ticket_age_add) return "ticket_age_add: missing in TLS 1.3";
   if (!session.max_early_data_size) return "max_early_data_size: missing in TLS 1.3";
   // RFC 9001 section 4.6.1: "Servers MUST NOT send the early_data extension with a

@@ -67,12 +67,13 @@ std::expected<Ticket, Error> sealed(Room ticket, const Blank& blank, std::size_t
     return std::unexpected(Error::randomness_failed);
   }
   live.count(Counters::issued);
+  // 12.34. What is left of the key may be less than the ticket was given.
   return Ticket{.bytes = ticket,
                 .lifetime_hint = std::min(lifetime, blank.key->times.expires_at - now)};
 }
 
 Seconds lifetime_of(const Policy& policy, const Snapshot& snapshot) noexcept {
-  // RFC 8446 section 4.6.1: "Servers MUST NOT use any value greater than 604800 seconds (7 days)."
+  // 13.10. RFC 8446 section 4.6.1: "Servers MUST NOT use any value greater than 604800 seconds (7 days)."
   constexpr Seconds week(604800);
   return std::min({policy.lifetime, snapshot.facts().lifetime, week});
 }
