@@ -44,6 +44,7 @@ FENCED = {
     'nlohmann/': lambda path, room: room in ('wire', 'tools', 'tests'),
     'mbedtls/': lambda path, room: room in ('adapters', 'tools', 'tests'),
     'openssl/': lambda path, room: room in ('tools', 'tests'),
+    'gnutls/': lambda path, room: room == 'tests',
     'CLI/': lambda path, room: room == 'tools',
     'doctest/': lambda path, room: room == 'tests',
 }

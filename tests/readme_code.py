@@ -26,7 +26,7 @@ int block_{number}({parameters}) {{
 
 PARAMETERS = {
     'stek::FileStore': 'const stek::Policy& policy, stek::Context context, const stek::Session& session, '
-                       'stek::Bytes ticket, const stek::ClientHello& hello',
+                       'const stek::ClientHello& hello',
     'stek::mbedtls': 'mbedtls_ssl_context& ssl, const std::expected<stek::Tickets, stek::Failure>& shop',
 }
 

@@ -86,8 +86,11 @@ std::vector<Session> sessions() {
 std::vector<Policy> policies() {
   return {Policy{}, Policy{.min_version = ProtocolVersion::tls1_0,
                            .cipher_suites = {CipherSuite{0xc009}, CipherSuite{0x1301}},
+                           .application_protocols = {{"h2"}},
                            .legacy_ems = LegacyEms::resume,
-                           .tls13_any_server_name = true}};
+                           .tls13_any_server_name = true,
+                           .early_data = true,
+                           .early_data_window = std::chrono::hours(24 * 50)}};
 }
 
 void check_verdict(const Verdict& verdict) {
@@ -96,6 +99,11 @@ void check_verdict(const Verdict& verdict) {
   check((verdict.outcome == Outcome::resume) == (verdict.reason == Reason::resumes),
         "what does not resume says why");
   check(verdict.age >= Seconds(0), "no age is below zero");
+  const bool resumes = verdict.outcome == Outcome::resume;
+  check(resumes == (verdict.cipher_suite != CipherSuite::none), "what resumes has a suite");
+  check(resumes || verdict.early_data == EarlyData::none, "only what resumes has early data");
+  check((verdict.early_data == EarlyData::accept) == verdict.replay_identity.has_value(),
+        "accepted early data, and no other, has a replay identity");
 }
 
 void decide_all(const ClientHello& hello) {
@@ -106,6 +114,10 @@ void decide_all(const ClientHello& hello) {
     for (const Session& session : all_sessions) {
       const Verdict verdict = decide(session, hello, policy, now);
       check_verdict(verdict);
+      check(!verdict.replay_identity || hello.early_data, "nobody gets early data unasked");
+      check(verdict.outcome != Outcome::resume ||
+                negotiated_version(hello, policy) == session.version,
+            "what resumes, resumes in its version");
       check(verdict == decide(session, hello, policy, now), "a verdict is the same each time");
       check(!stands_against || verdict.reason == stands_against->reason,
             "what stands against the hello stands against every session");

@@ -100,7 +100,8 @@ def body_of_hello(version, suites, extensions, compression=b"\0"):
 NAME = extension(0, vector_of(2, b"\0" + vector_of(2, b"shop.example")))
 EMS, ETM, TICKET = extension(23, b""), extension(22, b""), extension(35, bytes(range(16)))
 TLS13 = (extension(43, vector_of(1, bytes.fromhex("3a3a03040303"))), extension(45, vector_of(1, b"\1")),
-         extension(51, vector_of(2, bytes(40))), extension(41, bytes(60)))
+         extension(51, vector_of(2, bytes(40))), extension(42, b""), extension(16, vector_of(2, b"\2h2")),
+         extension(41, vector_of(2, vector_of(2, bytes(16)) + bytes(4)) + vector_of(2, vector_of(1, bytes(32)))))
 BODIES = (
     body_of_hello(0x0303, (0xC02B,), (NAME, EMS, TICKET)),
     body_of_hello(0x0303, (0xC009, 0x00FF), (NAME, ETM, extension(35, b""))),
@@ -113,7 +114,9 @@ HELLOS = (
     {"legacy_version": "TLS 1.2", "cipher_suites": ["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"],
      "server_name": "shop.example", "extended_master_secret": True},
     {"legacy_version": 771, "supported_versions": ["0x3a3a", "TLS 1.3"], "cipher_suites": ["0x1301", 4866],
-     "server_name": "shop.example", "psk_key_exchange_modes": [1], "pre_shared_key": True, "key_share": True},
+     "server_name": "shop.example", "psk_key_exchange_modes": [1], "key_share": True, "early_data": True,
+     "psk_identities": [{"identity": "00112233", "obfuscated_ticket_age": 305419896}], "pre_shared_key_last": False,
+     "application_protocols": ["h2"], "supported_groups": [29], "signature_algorithms": [1027]},
     {"transport": "dtls", "legacy_version": "DTLS 1.2", "cipher_suites": ["0xc02b", "0x5600"], "fallback": True,
      "compression_methods": [0, 1], "max_fragment_length": 2, "extended_master_secret": True},
     {"legacy_version": "0x0301", "cipher_suites": ["0xc009"], "encrypt_then_mac": True, "session_ticket": "",
@@ -121,10 +124,25 @@ HELLOS = (
 )
 
 
+def fragment(body, start, end):
+    """Of a DTLS message, with the cookie that belongs behind the session id."""
+    body = body[:67] + b"\1\2" + body[67:]
+    part = body[start:end if end == 50 else None]
+    return (b"\1" + len(body).to_bytes(3, "big") + bytes(2) + start.to_bytes(3, "big") + len(part).to_bytes(3, "big")
+            + part)
+
+
+def dtls_record(fragments):
+    return b"\x16\xfe\xff" + bytes(8) + vector_of(2, fragments)
+
+
 def seeds_of_hellos():
     for body in BODIES:
         put("hello", b"\0" + b"\1" + vector_of(3, body))
         put("hello", b"\1" + body)
+        message = b"\1" + vector_of(3, body)
+        put("hello", b"\0" + b"".join(b"\x16\3\1" + vector_of(2, part) for part in (message[:50], message[50:])))
+        put("hello", b"\0" + dtls_record(fragment(body, 0, 50)) + dtls_record(fragment(body, 50, len(body))))
     for hello in HELLOS:
         put("hello", b"\2" + json.dumps(hello).encode())
 

@@ -38,6 +38,8 @@ struct Options {
   std::string session_out;
   std::optional<std::size_t> flip;
   std::string cipher;
+  std::string certificate;
+  std::string key;
   bool no_ems = false;
   bool no_etm = false;
   std::string line = "hello";
@@ -87,6 +89,11 @@ int main(int argc, char** argv) try {
   app.add_option("--cipher", options.cipher, "suites to offer, in OpenSSL's notation");
   app.add_flag("--no-ems", options.no_ems, "offer no extended master secret");
   app.add_flag("--no-etm", options.no_etm, "offer no encrypt-then-MAC");
+  auto* certificate =
+      app.add_option("--cert", options.certificate, "client certificate, when asked for one (PEM)");
+  auto* key = app.add_option("--key", options.key, "its private key (PEM)");
+  certificate->needs(key);
+  key->needs(certificate);
   app.add_option("--line", options.line, "line to send")->capture_default_str();
   try {
     app.parse(argc, argv);
@@ -102,7 +109,7 @@ namespace {
 
 int run(const Options& options) {
   const Context context = make_context(options);
-  if (!context) return complain("no such suite");
+  if (!context) return complain("no such suite, or no such certificate");
   Session offered;
   if (!options.session_in.empty()) {
     offered = read_session(options.session_in);
@@ -203,6 +210,11 @@ void note_alert(const SSL*, int where, int alert) {
   if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT) alert_received = alert;
 }
 
+bool use_certificate(SSL_CTX& context, const Options& options) {
+  return SSL_CTX_use_certificate_chain_file(&context, options.certificate.c_str()) == 1 &&
+         SSL_CTX_use_PrivateKey_file(&context, options.key.c_str(), SSL_FILETYPE_PEM) == 1;
+}
+
 Context make_context(const Options& options) {
   Context context(SSL_CTX_new(TLS_client_method()));
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
@@ -214,6 +226,7 @@ Context make_context(const Options& options) {
       SSL_CTX_set_cipher_list(context.get(), options.cipher.c_str()) != 1) {
     return nullptr;
   }
+  if (!options.certificate.empty() && !use_certificate(*context, options)) return nullptr;
   return context;
 }
 
