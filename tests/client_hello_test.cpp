@@ -1,8 +1,15 @@
 // ClientHellos from bytes: built here, and captured from real clients.
 #include <stek/client_hello.hpp>
 
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
+
 #include <doctest/doctest.h>
 
+#include "base/encoding.hpp"
+#include "resumption/json.hpp"
 #include "wire/writer.hpp"
 
 namespace stek {
@@ -274,6 +281,84 @@ TEST_CASE("8446 4.2: an extension that stands twice is malformed") {
   // Turns the last extension, pre_shared_key, into a second session_ticket.
   message[message.size() - 48] = std::byte{35};
   CHECK_FALSE(parse_client_hello(message));
+}
+
+// ---- Captured from real clients
+
+struct Captured {
+  std::string name;
+  std::vector<std::byte> bytes;
+  std::string hello;
+};
+
+std::string value_of(const std::string& block, const std::string& key) {
+  const std::size_t at = block.find("\n" + key + " = ");
+  REQUIRE_MESSAGE(at != std::string::npos, key);
+  const std::size_t begin = at + key.size() + 4;
+  return block.substr(begin, block.find('\n', begin) - begin);
+}
+
+std::vector<Captured> captured_hellos() {
+  const char* root = std::getenv("STEK_SOURCE");
+  REQUIRE(root != nullptr);
+  std::ifstream file(std::string(root) + "/tests/vectors/client_hellos.txt");
+  std::ostringstream text;
+  text << file.rdbuf();
+  const std::string all = text.str() + "\n";
+  std::vector<Captured> captured;
+  for (std::size_t at = all.find("\n\nname = "); at != std::string::npos;) {
+    const std::size_t next = all.find("\n\nname = ", at + 1);
+    const std::string block = all.substr(at + 1, next - at);
+    const std::string hex = value_of(block, "bytes");
+    Captured& one = captured.emplace_back();
+    one.name = value_of(block, "name");
+    one.hello = value_of(block, "hello");
+    one.bytes.resize(hex.size() / 2);
+    REQUIRE(from_hex(one.bytes, hex));
+    at = next;
+  }
+  return captured;
+}
+
+TEST_CASE("a captured ClientHello says what a second parser reads in it") {
+  const auto all = captured_hellos();
+  for (const Captured& captured : all) {
+    CAPTURE(captured.name);
+    const auto expected = hello_from_json(captured.hello);
+    REQUIRE_MESSAGE(expected, (expected ? "" : expected.error().message));
+    CHECK(parsed(captured.bytes) == *expected);
+  }
+  MESSAGE(all.size(), " ClientHellos");
+}
+
+TEST_CASE("every client is there in TLS 1.2 and 1.3, with a ticket and without") {
+  std::set<std::string> names;
+  for (const Captured& captured : captured_hellos()) names.insert(captured.name);
+  for (const std::string stack :
+       {"OpenSSL", "GnuTLS", "NSS", "Go", "wolfSSL", "BoringSSL", "mbedTLS"}) {
+    for (const std::string version : {"tls12", "tls13"}) {
+      // mbed TLS 2.28 has no TLS 1.3.
+      if (stack == "mbedTLS" && version == "tls13") continue;
+      for (const auto* kind : {" with a ticket", " without a ticket"}) {
+        CHECK_MESSAGE(names.contains(stack + " " + version + kind), stack, version, kind);
+      }
+    }
+  }
+}
+
+TEST_CASE("every truncation of a captured ClientHello, and a byte too many, is malformed") {
+  std::size_t refused = 0;
+  for (const Captured& captured : captured_hellos()) {
+    for (std::size_t n = 0; n < captured.bytes.size(); ++n) {
+      CHECK_FALSE(parse_client_hello(Bytes(captured.bytes).first(n)));
+      ++refused;
+    }
+    auto longer = captured.bytes;
+    longer.push_back(std::byte{0});
+    CHECK_FALSE(parse_client_hello(longer));
+  }
+  MESSAGE(refused, " truncations refused");
+  CHECK(refused > 10'000);
 }
 
 }  // namespace
