@@ -51,7 +51,7 @@ bool read_list(Reader& from, std::size_t max, std::vector<T>& list) {
   const Bytes bytes = from.vector<Length>(sizeof(Number), max);
   if (bytes.size() % sizeof(Number) != 0) return false;
   for (Reader reader(bytes); !reader.empty();) {
-    const Number n = reader.number<Number>();
+    const auto n = reader.number<Number>();
     if (!is_grease(n)) list.push_back(static_cast<T>(n));
   }
   return from.ok();

@@ -143,6 +143,9 @@ def seeds_of_hellos():
         message = b"\1" + vector_of(3, body)
         put("hello", b"\0" + b"".join(b"\x16\3\1" + vector_of(2, part) for part in (message[:50], message[50:])))
         put("hello", b"\0" + dtls_record(fragment(body, 0, 50)) + dtls_record(fragment(body, 50, len(body))))
+    for line in (HERE.parent / "vectors/client_hellos.txt").read_text().splitlines():
+        if line.startswith("bytes = "):
+            put("hello", b"\0" + bytes.fromhex(line.removeprefix("bytes = ")))
     for hello in HELLOS:
         put("hello", b"\2" + json.dumps(hello).encode())
 
