@@ -544,6 +544,8 @@ TEST_CASE("13.11 RFC 8446 8.3: early data only when both see the same age, to th
     c.client_says(milliseconds(100'000 + away));
     CHECK_EQ(c.answer(), EarlyData::not_fresh);
   }
+  c.policy.early_data_window = Seconds::max();
+  CHECK_EQ(c.answer(), EarlyData::accept);
   c.policy.early_data_window = Seconds(0);
   c.client_says(milliseconds(100'000));
   CHECK_EQ(c.answer(), EarlyData::accept);

@@ -419,7 +419,8 @@ bool is_fresh(const Session& session, const PskIdentity& offered, const Policy& 
   // RFC 8446 section 4.2.11.1: the client adds ticket_age_add "modulo 2^32".
   const milliseconds theirs(offered.obfuscated_ticket_age - session.ticket_age_add.value_or(0));
   const milliseconds ours = now - session.issued_at;
-  return std::chrono::abs(theirs - ours) <= policy.early_data_window;
+  // In seconds, which a window without an end does not overflow.
+  return std::chrono::ceil<Seconds>(std::chrono::abs(theirs - ours)) <= policy.early_data_window;
 }
 
 /// 13.12. RFC 8446 section 4.2.10: "In order to accept early data, the server MUST have accepted a
