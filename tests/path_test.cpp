@@ -204,13 +204,14 @@ TEST_CASE("over 175,000 tickets issued and 104,000 resumed in a second of a core
     double resuming = 1;
     for (int round = 0; round < 5; ++round) {
       issuing = std::min(issuing, seconds_of([&] {
-        for (int i = 0; i < tickets; ++i) (void)server.tickets.issue(server.session, other, noon);
-      }));
+                           for (int i = 0; i < tickets; ++i)
+                             (void)server.tickets.issue(server.session, other, noon);
+                         }));
       resuming = std::min(resuming, seconds_of([&] {
-        for (int i = 0; i < tickets; ++i) {
-          (void)server.tickets.resume(ticket->bytes, server.hello, noon);
-        }
-      }));
+                            for (int i = 0; i < tickets; ++i) {
+                              (void)server.tickets.resume(ticket->bytes, server.hello, noon);
+                            }
+                          }));
     }
     MESSAGE(std::string(name_of(profile)), ": ", static_cast<long>(tickets / issuing), " and ",
             static_cast<long>(tickets / resuming));

@@ -73,7 +73,8 @@ std::expected<Ticket, Error> sealed(Room ticket, const Blank& blank, std::size_t
 }
 
 Seconds lifetime_of(const Policy& policy, const Snapshot& snapshot) noexcept {
-  // 13.10. RFC 8446 section 4.6.1: "Servers MUST NOT use any value greater than 604800 seconds (7 days)."
+  // 13.10. RFC 8446 section 4.6.1: "Servers MUST NOT use any value greater than 604800 seconds (7
+  // days)."
   constexpr Seconds week(604800);
   return std::min({policy.lifetime, snapshot.facts().lifetime, week});
 }
