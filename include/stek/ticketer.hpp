@@ -63,9 +63,13 @@ struct TicketerOptions {
   bool hedge = false;
 };
 
+class Tickets;
 namespace ticketer {
 class Live;
-}
+// For adapters alone: src/ticketer/outer_layout.hpp.
+Profile profile_of(const Tickets& tickets) noexcept;
+std::optional<Secret<32>> mac_key(const Tickets& tickets, const KeyName& name) noexcept;
+}  // namespace ticketer
 
 /// One trust domain of a Ticketer, with one context: what a virtual host holds. A cheap value; must
 /// not outlive its Ticketer.
@@ -107,6 +111,9 @@ class Tickets {
 
  private:
   friend class Ticketer;
+  friend Profile ticketer::profile_of(const Tickets& tickets) noexcept;
+  friend std::optional<Secret<32>> ticketer::mac_key(const Tickets& tickets,
+                                                     const KeyName& name) noexcept;
   Tickets() = default;
   void resume_one_of(Resumption& result, const ClientHello& hello, Instant now) const noexcept;
   void open_and_decide(Resumption& result, Bytes ticket, const ClientHello& hello,

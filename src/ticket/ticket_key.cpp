@@ -19,8 +19,12 @@ void TicketKey::derive(const Key& key, std::string_view domain) noexcept {
   }
   if (profile_ == Profile::rfc5077) {
     cipher_key_ = subkey(domain_key_, Purpose::rfc5077_cipher, 0);
-    mac_key_.assign(subkey(domain_key_, Purpose::rfc5077_mac, 0).expose());
+    mac_key_.assign(mac_subkey().expose());
   }
+}
+
+Subkey TicketKey::mac_subkey() const noexcept {
+  return subkey(domain_key_, Purpose::rfc5077_mac, 0);
 }
 
 TicketKey::~TicketKey() {

@@ -34,6 +34,8 @@ class TicketKey {
     return cipher_key_.expose();
   }
   [[nodiscard]] const HmacSha256Key& mac_key() const noexcept { return mac_key_; }
+  /// What `mac_key` has absorbed: for a TLS library that computes a ticket's MAC itself.
+  [[nodiscard]] Subkey mac_subkey() const noexcept;
 
  private:
   friend PagesPtr<TicketKey> make_ticket_key(const Key& key, std::string_view domain,

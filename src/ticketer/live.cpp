@@ -66,6 +66,7 @@ std::expected<void, Failure> Live::take_over(const KeyRing& ring, Instant now) {
   publish({.id = ring.id,
            .generation = ring.generation,
            .written_at = ring.written_at,
+           .profile = ring.schedule.profile,
            .lifetime = ring.schedule.lifetime},
           *std::move(next));
   fingerprint_ = fingerprint;

@@ -23,6 +23,7 @@ struct RingFacts {
   RingId id{};
   std::uint64_t generation = 0;
   Instant written_at{};
+  Profile profile{};
   Seconds lifetime{};
 };
 

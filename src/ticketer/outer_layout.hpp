@@ -1,0 +1,16 @@
+// For adapters of TLS libraries that lay a ticket out and compute its MAC themselves (RFC 5077
+// section 4): what they have to know of the ring behind a view.
+#pragma once
+
+#include <stek/ticketer.hpp>
+
+namespace stek::ticketer {
+
+/// The ring's profile, which is fixed when a ring is made.
+Profile profile_of(const Tickets& tickets) noexcept;
+
+/// The MAC key of `rfc5077` tickets under the ring's key `name`, in the domain of `tickets`.
+/// Nothing when the ring has no key of that name and profile.
+std::optional<Secret<32>> mac_key(const Tickets& tickets, const KeyName& name) noexcept;
+
+}  // namespace stek::ticketer
