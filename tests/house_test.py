@@ -99,11 +99,13 @@ def check_rooms_are_known():
 
 
 def check_links_are_the_table():
-    """meson's link graph and this table are the same."""
+    """meson's link graph and this table are the same, but for rooms that are not built yet."""
     rows = re.findall(r"^  \['(\w+)', \[([^\]]*)\],", (ROOT / 'src/meson.build').read_text(), re.M)
+    built = dict(rows)
     for room, deps in rows:
-        if re.findall(r"'(\w+)'", deps) != EDGES.get(room):
-            fail(ROOT / 'src/meson.build', f'{room} links {deps}, the house says {EDGES.get(room)}')
+        edges = [edge for edge in EDGES.get(room, []) if edge in built]
+        if re.findall(r"'(\w+)'", deps) != edges:
+            fail(ROOT / 'src/meson.build', f'{room} links {deps}, the house says {edges}')
     if len(rows) < 8:
         fail(ROOT / 'src/meson.build', 'the list of rooms was not found')
 

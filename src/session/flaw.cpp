@@ -138,6 +138,12 @@ Flaw flaw_of(const Stamp& stamp) noexcept {
 }  // namespace
 
 Flaw flaw_of(const Session& session, const Stamp& stamp) noexcept {
+  if (const Flaw flaw = flaw_of_parameters(session)) return flaw;
+  if (const Flaw flaw = flaw_of_identity(session, stamp.context)) return flaw;
+  return flaw_of(stamp);
+}
+
+Flaw flaw_of_parameters(const Session& session) noexcept {
   const CipherSpec suite = cipher_spec_of(session.cipher_suite);
   const bool tls13 = is_tls13(session.version);
   if (!version_fits_transport(session.transport, session.version)) {
@@ -151,12 +157,10 @@ Flaw flaw_of(const Session& session, const Stamp& stamp) noexcept {
   if (const Flaw flaw = flaw_of_secret(session)) return flaw;
   if (const Flaw flaw = flaw_of_extensions(session)) return flaw;
   if (const Flaw flaw = tls13 ? flaw_of_tls13(session) : flaw_of_tls12(session)) return flaw;
-  if (const Flaw flaw = flaw_of_identity(session, stamp.context)) return flaw;
   if (session.application_data && session.application_data->size() == 0) {
     return "application_data: empty";
   }
-  if (const Flaw flaw = session.extras ? flaw_of(*session.extras) : std::nullopt) return flaw;
-  return flaw_of(stamp);
+  return session.extras ? flaw_of(*session.extras) : std::nullopt;
 }
 
 }  // namespace stek

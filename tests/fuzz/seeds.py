@@ -150,7 +150,51 @@ def seeds_of_hellos():
         put("hello", b"\2" + json.dumps(hello).encode())
 
 
+def element(tag, *contents):
+    """In DER."""
+    value = b"".join(contents)
+    size = len(value)
+    width = (size.bit_length() + 7) // 8
+    length = bytes([size]) if size < 128 else bytes([128 + width]) + size.to_bytes(width, "big")
+    return bytes([tag]) + length + value
+
+
+def integer(number):
+    return element(2, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+
+
+def octets(value):
+    return element(4, value)
+
+
+def openssl_session(version, suite, secret, tagged):
+    return (integer(1) + integer(version) + octets(suite.to_bytes(2, "big")) + octets(b"i" * (version % 33))
+            + octets(secret) + b"".join(element(0xa0 + tag, value) for tag, value in sorted(tagged.items())))
+
+
+# What OpenSSL writes of a server's session, and of a client's.
+SERVER = {1: integer(NOW), 2: integer(7200), 4: octets(b""), 13: integer(1), 19: integer(29)}
+FULL = SERVER | {3: element(0x30, integer(5)), 4: octets(b"HAProxy"), 5: integer(18), 6: octets(b"shop.example"),
+                 16: octets(b"h2"), 17: integer(2), 18: octets(b"basket 7")}
+CLIENT = FULL | {9: integer(7200), 10: octets(b"ticket" * 30)}
+TLS13 = {14: integer(0x80706050), 15: integer(16384)}
+
+
+def seeds_of_openssl_sessions():
+    bodies = [openssl_session(version, suite, b"s" * 48, tagged)
+              for version, suite in ((0x0303, 0xc02b), (0x0301, 0x002f), (0xfefd, 0xc02b))
+              for tagged in ({4: octets(b"")}, SERVER, FULL, CLIENT)]
+    for suite, size in ((0x1301, 32), (0x1302, 48)):
+        for tagged in ({4: octets(b"")}, SERVER, FULL, CLIENT):
+            tagged = {tag: value for tag, value in (tagged | TLS13).items() if tag != 13}
+            bodies.append(openssl_session(0x0304, suite, b"s" * size, tagged))
+    for body in bodies:
+        put("openssl_session", b"\0" + element(0x30, body))
+        put("openssl_session", b"\1" + body)
+
+
 for each in vectors():
     seeds_of_vector(each)
 seeds_of_rings()
 seeds_of_hellos()
+seeds_of_openssl_sessions()
