@@ -27,7 +27,7 @@ PUBLIC = {
     'bytes.hpp': 'base', 'time.hpp': 'base', 'secret.hpp': 'base', 'error.hpp': 'base',
     'session.hpp': 'session', 'cipher_suite.hpp': 'session', 'ring.hpp': 'keys', 'resumption.hpp': 'resumption',
     'client_hello.hpp': 'resumption',
-    'store.hpp': 'store', 'ticketer.hpp': 'ticketer', 'mbedtls.hpp': 'adapters',
+    'store.hpp': 'store', 'ticketer.hpp': 'ticketer', 'mbedtls.hpp': 'adapters', 'openssl.hpp': 'adapters',
 }
 
 TOP = {
@@ -43,7 +43,7 @@ FENCED = {
     'sodium.h': lambda path, room: room == 'base' and path.suffix == '.cpp',
     'nlohmann/': lambda path, room: room in ('wire', 'tools', 'tests'),
     'mbedtls/': lambda path, room: room in ('adapters', 'tools', 'tests'),
-    'openssl/': lambda path, room: room in ('tools', 'tests'),
+    'openssl/': lambda path, room: room in ('adapters', 'tools', 'tests'),
     'gnutls/': lambda path, room: room == 'tests',
     'CLI/': lambda path, room: room == 'tools',
     'doctest/': lambda path, room: room == 'tests',

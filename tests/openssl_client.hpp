@@ -85,7 +85,9 @@ struct Meeting {
   std::string echoed_id;                 // of the ServerHello
   std::vector<std::size_t> new_tickets;  // sizes, of NewSessionTicket messages
   std::uint32_t lifetime_hint = 0;
-  ClientSession session;  // the client's after it
+  std::string server_name;                         // as the server has it
+  std::unique_ptr<X509, Deleter<X509_free>> peer;  // the client's certificate, as the server has it
+  ClientSession session;                           // the client's after it
 
   [[nodiscard]] bool answered(int extension) const {
     return std::ranges::find(extensions, extension) != extensions.end();

@@ -52,10 +52,15 @@ inline void retire_keys(stek::RingStore& store) {
   });
 }
 
+// Any number of times a second, though instants are whole seconds.
 inline void rotate(stek::RingStore& store) {
   change(store, [](stek::KeyRing& ring) {
     const auto now = stek::system_now();
-    for (stek::Key& key : ring.keys) key.retires_at = now;
+    for (stek::Key& key : ring.keys) {
+      key.announced_at -= 1s;
+      key.activates_at -= 1s;
+      key.retires_at = std::min(key.retires_at - 1s, now);
+    }
     ring.keys.push_back(key_made(ring.schedule, now, now + 1h, now + 20h));
   });
 }

@@ -1,0 +1,72 @@
+// Tickets for servers on OpenSSL 3 (TLS 1.0 to 1.3).
+//
+//   auto shop = ticketer->in("public", context);
+//   SSL_CTX* ctx = ...;                                  // certificates, versions, suites: as ever
+//   if (auto attached = stek::openssl::attach(*ctx, *shop); !attached) {
+//     return complain(attached.error());
+//   }
+//   SSL_accept(ssl);
+//   log(SSL_session_reused(ssl), name_of(stek::openssl::verdict_of(*ssl).reason));
+//
+// The ticket on the wire is stek's `rfc5077` profile to the byte, so the ring has to be of that
+// profile; a server on another TLS library that holds the ring resumes the session. Every rule of
+// `<stek/resumption.hpp>` is decided from the ClientHello before OpenSSL looks at the ticket.
+#pragma once
+
+#include <expected>
+#include <functional>
+
+#include <openssl/ssl.h>
+
+#include <stek/ticketer.hpp>
+
+namespace stek::openssl {
+
+struct Options {
+  /// The tickets of the virtual host that this hello is for, where one SSL_CTX serves several; what
+  /// it returns must live as long as the SSL_CTX. Without it, those given to `attach`.
+  ///
+  /// OpenSSL opens tickets before its servername callback runs, so whatever differs between hosts,
+  /// client authentication above all, has to differ in the `context` of their tickets.
+  std::function<const Tickets&(const ClientHello& hello)> host{};
+
+  /// OpenSSL has one place for each of these, which `attach` takes; the application's own go here.
+  /// `client_hello` runs before stek decides, and may end the handshake or have it retried.
+  /// `generate_ticket` runs first, so that what it puts into the session's ticket_appdata is
+  /// sealed; `decrypt_ticket` last, with the session restored. The latter two share an argument.
+  SSL_client_hello_cb_fn client_hello = nullptr;
+  void* client_hello_argument = nullptr;
+  SSL_CTX_generate_session_ticket_fn generate_ticket = nullptr;
+  SSL_CTX_decrypt_session_ticket_fn decrypt_ticket = nullptr;
+  void* ticket_argument = nullptr;
+};
+
+/// Makes `context` issue and accept tickets of stek, from its next connection on. Its Ticketer must
+/// outlive it. Takes its client-hello, ticket-key and session-ticket callbacks for good.
+///
+/// The session id context of each connection becomes the `context` of its tickets. Up to TLS 1.2
+/// OpenSSL's own session cache goes on serving clients without tickets, by OpenSSL's own rules; to
+/// have every resumption decided here, turn it off (SSL_CTX_set_session_cache_mode). A connection
+/// with SSL_OP_NO_TICKET, or in TLS 1.3 with early data and without SSL_OP_NO_ANTI_REPLAY, keeps
+/// its sessions in that cache and gets no ticket. DTLS gets none either.
+///
+/// A session with a verified client certificate is sealed with that certificate, and only under a
+/// context; without a context it gets no ticket. Early data is accepted when `decide` and OpenSSL
+/// both accept it; `verdict_of` then has the replay identity.
+///
+/// Fails, and leaves `context` as it was, when it has tickets of stek already, has tickets turned
+/// off, or the ring is of another profile.
+///
+/// Threads: `context` may be used by any, from `attach` on.
+std::expected<void, Failure> attach(SSL_CTX& context, Tickets tickets, Options options = {});
+
+/// What was decided about the ticket of the last ClientHello; `no_ticket` when there was none. An
+/// `abort` has ended the handshake with its alert; rules that OpenSSL checks itself (version,
+/// fallback, extensions of TLS 1.3) never abort here. Whether the session was taken up,
+/// SSL_session_reused says: `decrypt_ticket` may have refused it.
+Verdict verdict_of(const SSL& connection) noexcept;
+
+/// The last handshake has given out a ticket of stek.
+bool issued(const SSL& connection) noexcept;
+
+}  // namespace stek::openssl
