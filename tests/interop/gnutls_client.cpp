@@ -4,8 +4,8 @@
 //   gnutls_client --port P [--server-name NAME] [--session-in FILE] [--session-out FILE]
 //                 [--flip N] [--priority STRING] [--cert FILE --key FILE]
 //
-// It verifies no certificate. Says one line: `handshake=full|resumed|failed alert=NAME ticket=HEX`.
-// Exit codes: 0 the handshake completed, 1 it did not, 2 usage.
+// It verifies no certificate. Says one line: `handshake=full|resumed|failed alert=NAME ticket=HEX
+// reply="LINE"`. Exit codes: 0 the handshake completed, 1 it did not, 2 usage.
 #include <gnutls/gnutls.h>
 
 #include <arpa/inet.h>
@@ -166,21 +166,24 @@ std::string hex(const std::string& bytes) {
 }
 
 bool shake_hands(gnutls_session_t session) {
+  std::string reply;
   int result = GNUTLS_E_AGAIN;
   while (result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED) {
     result = gnutls_handshake(session);
   }
   if (result == 0) {
     constexpr std::string_view line = "hello\n";
-    std::string reply(1024, '\0');
+    reply.resize(1024);
     gnutls_record_send(session, line.data(), line.size());
-    result = static_cast<int>(
-        std::min<ssize_t>(gnutls_record_recv(session, reply.data(), reply.size()), 0));
+    const ssize_t n = gnutls_record_recv(session, reply.data(), reply.size());
+    reply.resize(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    result = static_cast<int>(std::min<ssize_t>(n, 0));
   }
   const bool resumed = result == 0 && gnutls_session_is_resumed(session) != 0;
-  std::printf("handshake=%s alert=%s ticket=%s\n",
+  std::printf("handshake=%s alert=%s ticket=%s reply=\"%s\"\n",
               result != 0 ? "failed" : (resumed ? "resumed" : "full"),
-              alert_of(session, result).c_str(), hex(last_ticket).c_str());
+              alert_of(session, result).c_str(), hex(last_ticket).c_str(),
+              reply.substr(0, reply.find('\n')).c_str());
   return result == 0;
 }
 
