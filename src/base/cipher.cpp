@@ -2,46 +2,35 @@
 
 #include <sodium.h>
 
+#include <cstdlib>
+
 #include "base/encoding.hpp"
 #include "base/hash.hpp"
 #include "base/sodium_bytes.hpp"
 
 namespace stek {
 
-static_assert(sizeof(crypto_aead_aes256gcm_state) == 512);
-
 namespace {
 
-crypto_aead_aes256gcm_state* sodium_state(std::array<std::byte, 512>& bytes) noexcept {
-  return reinterpret_cast<crypto_aead_aes256gcm_state*>(bytes.data());
-}
-const crypto_aead_aes256gcm_state* sodium_state(const std::array<std::byte, 512>& bytes) noexcept {
-  return reinterpret_cast<const crypto_aead_aes256gcm_state*>(bytes.data());
-}
+// That which passed its test; set before the first key is made, and then for good.
+constinit const Aes256GcmLibrary* aes256gcm = nullptr;
 
 }  // namespace
 
 void Aes256GcmKey::assign(std::span<const std::byte, 32> key) noexcept {
-  crypto_aead_aes256gcm_beforenm(sodium_state(state_), u8(key));
-  sodium_stackzero(deepest_call);
+  aes256gcm->expand(state_, key);
 }
 
 void Aes256GcmKey::seal(Room out, std::span<std::byte, tag_size> tag, Bytes plaintext,
                         Bytes associated,
                         std::span<const std::byte, nonce_size> nonce) const noexcept {
-  crypto_aead_aes256gcm_encrypt_detached_afternm(
-      u8(out), u8(tag), nullptr, u8(plaintext), plaintext.size(), u8(associated), associated.size(),
-      nullptr, u8(nonce), sodium_state(state_));
-  sodium_stackzero(deepest_cipher);
+  aes256gcm->seal(state_, out, tag, plaintext, associated, nonce);
 }
 
 bool Aes256GcmKey::open(Room out, Bytes ciphertext, std::span<const std::byte, tag_size> tag,
                         Bytes associated,
                         std::span<const std::byte, nonce_size> nonce) const noexcept {
-  const bool opened = crypto_aead_aes256gcm_decrypt_detached_afternm(
-                          u8(out), nullptr, u8(ciphertext), ciphertext.size(), u8(tag),
-                          u8(associated), associated.size(), u8(nonce), sodium_state(state_)) == 0;
-  sodium_stackzero(deepest_cipher);
+  const bool opened = aes256gcm->open(state_, out, ciphertext, tag, associated, nonce);
   if (!opened) wipe(out);
   return opened;
 }
@@ -80,7 +69,7 @@ std::array<std::byte, N> bytes_of(std::string_view hex) noexcept {
 }
 
 // "The GCM mode of operation", McGrew and Viega, test case 16.
-bool aes256gcm_answers() noexcept {
+bool answers(const Aes256GcmLibrary& library) noexcept {
   const auto key = bytes_of<32>("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308");
   const auto nonce = bytes_of<12>("cafebabefacedbaddecaf888");
   const auto associated = bytes_of<20>("feedfacedeadbeeffeedfacedeadbeefabaddad2");
@@ -92,16 +81,35 @@ bool aes256gcm_answers() noexcept {
       "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662");
   auto tag = bytes_of<16>("76fc6ece0f4e1768cddf8853bb2d551b");
 
-  Aes256GcmKey expanded;
-  expanded.assign(key);
+  alignas(64) std::array<std::byte, aes256gcm_state_size> expanded{};
+  library.expand(expanded, key);
   std::array<std::byte, 60> out{};
   std::array<std::byte, 16> sealed_tag{};
-  expanded.seal(out, sealed_tag, plaintext, associated, nonce);
+  library.seal(expanded, out, sealed_tag, plaintext, associated, nonce);
   if (out != ciphertext || sealed_tag != tag) return false;
-  if (!expanded.open(out, ciphertext, tag, associated, nonce) || out != plaintext) return false;
+  if (!library.open(expanded, out, ciphertext, tag, associated, nonce) || out != plaintext) {
+    return false;
+  }
   tag[0] ^= std::byte{1};
-  return !expanded.open(out, ciphertext, tag, associated, nonce) &&
-         out == std::array<std::byte, 60>{};
+  return !library.open(expanded, out, ciphertext, tag, associated, nonce);
+}
+
+// Best first.
+constexpr std::array aes256gcm_libraries{
+#ifdef STEK_IPSEC_MB
+    &aes256gcm_ipsec_mb,
+#endif
+    &aes256gcm_sodium,
+};
+
+/// STEK_AES256GCM names the only one to be tried: to rule one out, or to compare.
+const Aes256GcmLibrary* chosen_aes256gcm() noexcept {
+  const char* only = secure_getenv("STEK_AES256GCM");
+  for (const Aes256GcmLibrary* library : aes256gcm_libraries) {
+    if (only != nullptr && library->name != only) continue;
+    if (library->available() && answers(*library)) return library;
+  }
+  return nullptr;
 }
 
 // draft-irtf-cfrg-xchacha-03, appendix A.3.1.
@@ -154,13 +162,18 @@ bool xchacha20_hmac_answers() noexcept {
 const CipherTests& cipher_tests() noexcept {
   static const CipherTests tests = [] {
     if (sodium_init() < 0) return CipherTests{};
+    aes256gcm = chosen_aes256gcm();
     return CipherTests{
-        .aes256gcm = crypto_aead_aes256gcm_is_available() == 1 && aes256gcm_answers(),
+        .aes256gcm = aes256gcm != nullptr,
         .xchacha20poly1305 = xchacha20poly1305_answers(),
         .xchacha20_hmac = xchacha20_hmac_answers(),
     };
   }();
   return tests;
+}
+
+std::string_view aes256gcm_library() noexcept {
+  return cipher_tests().aes256gcm ? aes256gcm->name : "none";
 }
 
 }  // namespace stek

@@ -2,20 +2,27 @@
 // zeros on failure.
 #pragma once
 
+#include <string_view>
+
 #include <stek/secret.hpp>
+
+#include "base/aes256gcm.hpp"
 
 namespace stek {
 
 /// Runs the ciphers' known-answer tests, once; the answer stays. Nothing is sealed or opened with a
 /// cipher that failed its test.
 struct CipherTests {
-  bool aes256gcm;  ///< the CPU has AES, and the answers were right
+  bool aes256gcm;  ///< some library has it for this CPU, and its answers were right
   bool xchacha20poly1305;
   bool xchacha20_hmac;
 };
 const CipherTests& cipher_tests() noexcept;
 
-/// AES-256-GCM, its key expanded.
+/// Where AES-256-GCM comes from on this machine: "ipsec-mb", "libsodium", or "none".
+std::string_view aes256gcm_library() noexcept;
+
+/// AES-256-GCM, its key expanded. Only where `cipher_tests().aes256gcm`.
 class Aes256GcmKey {
  public:
   static constexpr std::size_t nonce_size = 12;
@@ -36,7 +43,7 @@ class Aes256GcmKey {
 
  private:
   // Left as it is: a table of these is mapped, and a lane that is never used costs no page.
-  alignas(16) std::array<std::byte, 512> state_;
+  alignas(64) std::array<std::byte, aes256gcm_state_size> state_;
 };
 
 /// XChaCha20-Poly1305.
