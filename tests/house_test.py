@@ -20,6 +20,7 @@ EDGES = {
     'foreign': ['session', 'servers'],
     'ticketer': ['ticket', 'resumption', 'store'],
     'adapters': ['ticketer', 'foreign'],
+    'c_api': ['ticketer'],
 }
 
 # The room whose concept a public header shows.
@@ -28,6 +29,7 @@ PUBLIC = {
     'session.hpp': 'session', 'cipher_suite.hpp': 'session', 'ring.hpp': 'keys', 'resumption.hpp': 'resumption',
     'client_hello.hpp': 'resumption',
     'store.hpp': 'store', 'ticketer.hpp': 'ticketer', 'mbedtls.hpp': 'adapters', 'openssl.hpp': 'adapters',
+    'stek.h': 'c_api',
 }
 
 TOP = {
@@ -110,6 +112,14 @@ def check_links_are_the_table():
         fail(ROOT / 'src/meson.build', 'the list of rooms was not found')
 
 
+def check_version():
+    """stek.h says which version it is of, and so does meson."""
+    header = re.search(r'#define STEK_VERSION "([^"]+)"', (ROOT / 'include/stek/stek.h').read_text())
+    project = re.search(r"version : '([^']+)'", (ROOT / 'meson.build').read_text())
+    if header[1] != project[1]:
+        fail(ROOT / 'include/stek/stek.h', f'is of version {header[1]}, the project of {project[1]}')
+
+
 def check_top():
     tracked = subprocess.run(['git', 'ls-files'], cwd=ROOT, capture_output=True, text=True)
     for name in sorted({line.split('/')[0] for line in tracked.stdout.splitlines()} - TOP):
@@ -125,11 +135,12 @@ def check_keys():
 
 
 sources = [path for folder in ('include', 'src', 'tools', 'tests')
-           for path in (ROOT / folder).rglob('*') if path.suffix in ('.cpp', '.hpp', '.h')]
+           for path in (ROOT / folder).rglob('*') if path.suffix in ('.c', '.cpp', '.hpp', '.h')]
 for source in sources:
     check_includes(source)
 check_rooms_are_known()
 check_links_are_the_table()
+check_version()
 check_top()
 check_keys()
 print(f'{len(sources)} files checked')

@@ -1,11 +1,13 @@
-"""Makes a program of README.md's C++ blocks, so that what it shows compiles: README.md to OUT.cpp."""
+"""Makes programs of README.md's blocks of code, so that what it shows compiles: readme_code.py README.md OUT [ADAPTER...].
+
+OUT ends in .cpp for its C++ blocks, or in .c for its C."""
 
 import re
 import sys
 
 readme, out, adapters = sys.argv[1], sys.argv[2], sys.argv[3:]
 
-PRELUDE = '''
+PRELUDE = {'cpp': '''
 #include <stek/ticketer.hpp>
 {adapter_headers}
 // What the reader has around the lines shown.
@@ -13,8 +15,18 @@ namespace {{
 [[maybe_unused]] int complain(const stek::Failure&) {{ return 1; }}
 [[maybe_unused]] void send(stek::Bytes, stek::Seconds) {{}}
 [[maybe_unused]] void go_on_with(const stek::Session&, bool) {{}}
+[[maybe_unused]] void log(bool, std::string_view) {{}}
+[[maybe_unused]] void wait_for_more() {{}}
 }}
-'''
+''', 'c': '''
+#include <stek/stek.h>
+
+/* What the reader has around the lines shown. */
+int complain(const char *message);
+void send_ticket(const uint8_t *ticket, size_t size, uint32_t lifetime);
+void go_on_with(const struct stek_session *session, int renew);
+static uint8_t room[STEK_MAX_TICKET];
+'''}
 
 FUNCTION = '''
 int block_{number}({parameters});
@@ -25,20 +37,29 @@ int block_{number}({parameters}) {{
 '''
 
 PARAMETERS = {
-    'stek::FileStore': 'const stek::Policy& policy, stek::Context context, const stek::Session& session, '
-                       'const stek::ClientHello& hello',
-    'stek::mbedtls': 'mbedtls_ssl_context& ssl, const std::expected<stek::Tickets, stek::Failure>& shop',
+    'cpp': {
+        'stek::openssl': 'SSL_CTX* ctx, SSL* ssl, stek::Context context',
+        'stek::mbedtls': 'mbedtls_ssl_context& ssl, mbedtls_ssl_config& config, stek::Context context',
+        'stek::FileStore': 'const stek::Policy& policy, stek::Context context, const stek::Session& session, '
+                           'const stek::ClientHello& hello',
+    },
+    'c': {
+        'stek_ticketer': 'struct stek_session session, uint32_t lifetime, const uint8_t *context, const uint8_t *hello, '
+                         'size_t hello_size',
+    },
 }
+EXPECTED = {'cpp': 3, 'c': 1}
 
-blocks = re.findall(r'^```cpp\n(.*?)^```', open(readme).read(), re.DOTALL | re.MULTILINE)
-assert len(blocks) >= 2, 'README.md shows less C++ than it should'
+language = out.rsplit('.', 1)[1]
+blocks = re.findall(rf'^```{language}\n(.*?)^```', open(readme).read(), re.DOTALL | re.MULTILINE)
+assert len(blocks) >= EXPECTED[language], 'README.md shows less code than it should'
 
-program = PRELUDE.format(adapter_headers='\n'.join(f'#include <stek/{a}.hpp>' for a in adapters))
+program = PRELUDE[language].format(adapter_headers='\n'.join(f'#include <stek/{a}.hpp>' for a in adapters))
 for number, code in enumerate(blocks):
-    kind = next(kind for kind in PARAMETERS if kind in code)
+    kind = next(kind for kind in PARAMETERS[language] if kind in code)
     adapter = kind.removeprefix('stek::')
-    if adapter.islower() and adapter not in adapters:
-        continue
+    if language == 'cpp' and adapter.islower() and adapter not in adapters:
+        continue  # not built here
     body = '\n'.join(line for line in code.splitlines() if not line.startswith('#include'))
-    program += FUNCTION.format(number=number, parameters=PARAMETERS[kind], code=body)
+    program += FUNCTION.format(number=number, parameters=PARAMETERS[language][kind], code=body)
 open(out, 'w').write(program)

@@ -193,8 +193,29 @@ def seeds_of_openssl_sessions():
         put("openssl_session", b"\1" + body)
 
 
+def struct_as_it_is(kind=b"", pointers=0):
+    """c_api.cpp: no edit, no pointers, its own size."""
+    return kind + b"\0" + bytes(pointers) + struct.pack(">H", 0)
+
+
+def seeds_of_calls():
+    """A ticketer, a view, and what can be done with them."""
+    made = b"\x09" + b"\1\0\1\0"
+    for kind in range(4):
+        session = struct_as_it_is(bytes([kind]), 3)
+        issue = b"\4\0" + session + b"\xf0\0"
+        resume = b"\5\0" + struct_as_it_is() + session + b"\xf0" + bytes([2 * kind]) + b"\0\0"
+        put("c_api", made + issue + resume)
+        put("c_api", made + issue + b"\2\0" + resume)
+    put("c_api", made + b"\6\0\x0b" + b"\3abc" + b"\xf0\xf0\0")
+    put("c_api", made + b"\3\0" + struct_as_it_is() * 2 + b"\1\1")
+    put("c_api", b"\0" + struct_as_it_is() + struct_as_it_is(b"", 2) + struct_as_it_is() + b"\0")
+    put("c_api", b"\7\3" + struct_as_it_is() * 2 + b"\0" + b"\x08" + struct_as_it_is(b"\0", 3) + b"\0\5")
+
+
 for each in vectors():
     seeds_of_vector(each)
+seeds_of_calls()
 seeds_of_rings()
 seeds_of_hellos()
 seeds_of_openssl_sessions()

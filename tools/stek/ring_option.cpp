@@ -2,12 +2,10 @@
 
 #include <cstdlib>
 
-#include <fmt/core.h>
+#include "store/ring_url.hpp"
 
 namespace stek::tool {
 namespace {
-
-constexpr std::string_view file_scheme = "file";
 
 std::string default_url() {
   std::error_code ignored;
@@ -24,12 +22,6 @@ std::string url_of(const RingOption& ring) {
   return default_url();
 }
 
-/// What stands before the first colon, unless it is a part of a path.
-std::string_view scheme_of(std::string_view url) {
-  const std::size_t end = url.find_first_of(":/");
-  return end == std::string_view::npos || url[end] == '/' ? std::string_view() : url.substr(0, end);
-}
-
 }  // namespace
 
 void add_ring_option(CLI::App& app, RingOption& ring) {
@@ -44,20 +36,11 @@ void add_ring_option(CLI::App& app, RingOption& ring) {
 }
 
 std::expected<FileStore, Complaint> store_named(const RingOption& ring) {
-  std::string url = url_of(ring);
-  const std::string_view scheme = scheme_of(url);
-  if (scheme.empty()) return FileStore(std::move(url));
-  if (scheme != file_scheme) {
-    return complain(Exit::usage, fmt::format("no store has the scheme '{}:'", scheme),
-                    "known is file:PATH; a path with a colon begins with ./ or /");
+  auto store = store_at(url_of(ring));
+  if (!store) {
+    return complain(Exit::usage, std::move(store.error().message), std::move(store.error().hint));
   }
-  std::string path = url.substr(file_scheme.size() + 1);
-  if (path.starts_with("///")) path.erase(0, 2);
-  if (path.empty() || path.starts_with("//")) {
-    return complain(Exit::usage, fmt::format("'{}' names no file on this machine", url),
-                    "write file:ring.json or file:/var/lib/stek/ring.json");
-  }
-  return FileStore(std::move(path));
+  return *std::move(store);
 }
 
 }  // namespace stek::tool
