@@ -108,7 +108,8 @@ void use_certificate(SSL_CTX& context, const Options& options) {
 
 // P-256, self-signed, for a week. The key never leaves this process.
 void make_certificate(SSL_CTX& context) {
-  const std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>> key(EVP_EC_gen("P-256"));
+  const std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>> key(
+      EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
   const std::unique_ptr<X509, Free<X509_free>> certificate(X509_new());
   require(key != nullptr && certificate != nullptr, "make a key");
   X509& draft = *certificate;
