@@ -1,53 +1,49 @@
 #include "ticket/ticket.hpp"
 
 namespace stek::ticket {
-
-// A fourth profile wants its place in profile_works, encrypt and open below, and in
-// TicketKey::derive.
-static_assert(layouts.size() == 3);
-
-bool profile_works(Profile profile) noexcept {
-  const CipherTests& passed = cipher_tests();
-  if (profile == Profile::aes256gcm) return passed.aes256gcm;
-  if (profile == Profile::xchacha20poly1305) return passed.xchacha20poly1305;
-  return passed.xchacha20_hmac;
-}
-
-Room body_of(Room ticket, const Layout& layout) noexcept {
-  return ticket.subspan(layout.body_at(), ticket.size() - layout.overhead());
-}
-
 namespace {
 
-/// The parts of a ticket, read-only or writable as `Byte` is.
-template <class Byte>
+/// The parts of a ticket of `profile`, read-only or writable as `Byte` is. Where they lie is known
+/// when this is compiled; only the body's length is not.
+template <Profile profile, class Byte>
 struct Parts {
-  std::span<Byte> name;
-  std::span<Byte> nonce;
-  std::span<Byte> length;
-  std::span<Byte> body;
-  std::span<Byte> tag;
-  std::span<Byte> before_body;  ///< associated data of the AEAD profiles
-  std::span<Byte> before_tag;   ///< what the MAC of rfc5077 covers
+  static constexpr const Layout& layout = layout_of(profile);
+  static constexpr std::size_t body_at = layout.body_at();
+
+  explicit Parts(std::span<Byte> ticket) noexcept : ticket_(ticket) {}
+
+  [[nodiscard]] std::span<Byte, layout.nonce_size> nonce() const noexcept {
+    return ticket_.template subspan<name_size, layout.nonce_size>();
+  }
+  [[nodiscard]] std::span<Byte, layout.length_size> length() const noexcept {
+    return ticket_.template subspan<name_size + layout.nonce_size, layout.length_size>();
+  }
+  [[nodiscard]] std::span<Byte> body() const noexcept {
+    return ticket_.subspan(body_at, ticket_.size() - layout.overhead());
+  }
+  [[nodiscard]] std::span<Byte, layout.tag_size> tag() const noexcept {
+    return ticket_.template last<layout.tag_size>();
+  }
+  /// Associated data of the AEAD profiles.
+  [[nodiscard]] Bytes before_body() const noexcept { return ticket_.template first<body_at>(); }
+  /// What the MAC of rfc5077 covers.
+  [[nodiscard]] Bytes before_tag() const noexcept {
+    return ticket_.first(ticket_.size() - layout.tag_size);
+  }
+
+ private:
+  std::span<Byte> ticket_;
 };
 
-template <class Byte>
-Parts<Byte> parts_of(std::span<Byte> ticket, const Layout& layout) noexcept {
-  return {
-      .name = ticket.first(name_size),
-      .nonce = ticket.subspan(name_size, layout.nonce_size),
-      .length = ticket.subspan(name_size + layout.nonce_size, layout.length_size),
-      .body = ticket.subspan(layout.body_at(), ticket.size() - layout.overhead()),
-      .tag = ticket.last(layout.tag_size),
-      .before_body = ticket.first(layout.body_at()),
-      .before_tag = ticket.first(ticket.size() - layout.tag_size),
-  };
-}
+template <Profile profile>
+using Sealing = Parts<profile, std::byte>;
+template <Profile profile>
+using Opening = Parts<profile, const std::byte>;
 
 // The first byte of an aes256gcm nonce picks the lane; the others are GCM's nonce.
 constexpr std::size_t lane_size = 1;
 
-std::array<std::byte, 24> rfc5077_nonce(Bytes iv) noexcept {
+std::array<std::byte, 24> xchacha20_nonce(Bytes iv) noexcept {
   std::array<std::byte, 24> nonce{};
   std::memcpy(nonce.data(), iv.data(), 16);
   return nonce;
@@ -57,88 +53,99 @@ std::array<std::byte, 2> length_of(Bytes body) noexcept {
   return {static_cast<std::byte>(body.size() >> 8U), static_cast<std::byte>(body.size())};
 }
 
-void seal_aes256gcm(const Parts<std::byte>& ticket, const TicketKey& key) noexcept {
-  std::optional<Aes256GcmKey> spare;
-  key.lane(ticket.nonce.front(), spare)
-      .seal(ticket.body, ticket.tag.first<16>(), ticket.body, ticket.before_body,
-            ticket.nonce.subspan<lane_size, 12>());
+/// In place, the nonce drawn already.
+void encrypt(Sealing<Profile::aes256gcm> ticket, const TicketKey& key) noexcept {
+  key.with_lane(ticket.nonce().front(), [&](const Aes256GcmKey& lane) {
+    lane.seal(ticket.body(), ticket.tag(), ticket.body(), ticket.before_body(),
+              ticket.nonce().subspan<lane_size>());
+  });
 }
 
-void seal_xchacha20poly1305(const Parts<std::byte>& ticket, const TicketKey& key) noexcept {
-  xchacha20poly1305::seal(ticket.body, ticket.tag.first<16>(), ticket.body, ticket.before_body,
-                          ticket.nonce.first<24>(), key.cipher_key());
+void encrypt(Sealing<Profile::xchacha20poly1305> ticket, const TicketKey& key) noexcept {
+  xchacha20poly1305::seal(ticket.body(), ticket.tag(), ticket.body(), ticket.before_body(),
+                          ticket.nonce(), key.cipher_key());
 }
 
-void seal_rfc5077(const Parts<std::byte>& ticket, const TicketKey& key) noexcept {
-  std::ranges::copy(length_of(ticket.body), ticket.length.begin());
-  xchacha20(ticket.body, ticket.body, rfc5077_nonce(ticket.nonce), key.cipher_key());
-  key.mac_key().mac(ticket.tag.first<32>(), ticket.before_tag);
+void encrypt(Sealing<Profile::rfc5077> ticket, const TicketKey& key) noexcept {
+  std::ranges::copy(length_of(ticket.body()), ticket.length().begin());
+  xchacha20(ticket.body(), ticket.body(), xchacha20_nonce(ticket.nonce()), key.cipher_key());
+  key.mac_key().mac(ticket.tag(), ticket.before_tag());
 }
 
-void encrypt(const Parts<std::byte>& ticket, const TicketKey& key) noexcept {
-  if (key.profile() == Profile::aes256gcm) {
-    seal_aes256gcm(ticket, key);
-  } else if (key.profile() == Profile::xchacha20poly1305) {
-    seal_xchacha20poly1305(ticket, key);
-  } else {
-    seal_rfc5077(ticket, key);
-  }
+bool decrypt(Room state, Opening<Profile::aes256gcm> ticket, const TicketKey& key) noexcept {
+  return key.with_lane(ticket.nonce().front(), [&](const Aes256GcmKey& lane) {
+    return lane.open(state, ticket.body(), ticket.tag(), ticket.before_body(),
+                     ticket.nonce().subspan<lane_size>());
+  });
 }
 
-bool open_aes256gcm(Room state, const Parts<const std::byte>& ticket,
-                    const TicketKey& key) noexcept {
-  std::optional<Aes256GcmKey> spare;
-  return key.lane(ticket.nonce.front(), spare)
-      .open(state, ticket.body, ticket.tag.first<16>(), ticket.before_body,
-            ticket.nonce.subspan<lane_size, 12>());
+bool decrypt(Room state, Opening<Profile::xchacha20poly1305> ticket,
+             const TicketKey& key) noexcept {
+  return xchacha20poly1305::open(state, ticket.body(), ticket.tag(), ticket.before_body(),
+                                 ticket.nonce(), key.cipher_key());
 }
 
-bool open_xchacha20poly1305(Room state, const Parts<const std::byte>& ticket,
-                            const TicketKey& key) noexcept {
-  return xchacha20poly1305::open(state, ticket.body, ticket.tag.first<16>(), ticket.before_body,
-                                 ticket.nonce.first<24>(), key.cipher_key());
-}
-
-bool open_rfc5077(Room state, const Parts<const std::byte>& ticket, const TicketKey& key) noexcept {
+bool decrypt(Room state, Opening<Profile::rfc5077> ticket, const TicketKey& key) noexcept {
   std::array<std::byte, 32> mac;
-  key.mac_key().mac(mac, ticket.before_tag);
-  const bool genuine =
-      equal_secrets(mac, ticket.tag) && std::ranges::equal(length_of(ticket.body), ticket.length);
+  key.mac_key().mac(mac, ticket.before_tag());
+  const bool genuine = equal_secrets(mac, ticket.tag()) &&
+                       std::ranges::equal(length_of(ticket.body()), ticket.length());
   // The right MAC of a forged ticket would be a forgery.
   wipe(mac);
   if (!genuine) {
     wipe(state);
     return false;
   }
-  xchacha20(state, ticket.body, rfc5077_nonce(ticket.nonce), key.cipher_key());
+  xchacha20(state, ticket.body(), xchacha20_nonce(ticket.nonce()), key.cipher_key());
   return true;
+}
+
+/// Calls `work` with the profile as a constant. A fourth profile wants its place here, its encrypt
+/// and decrypt above, its test in profile_works, and its subkeys in TicketKey::derive.
+template <class Work>
+decltype(auto) with_profile(Profile profile, Work work) noexcept {
+  static_assert(layouts.size() == 3);
+  using enum Profile;
+  if (profile == aes256gcm) return work.template operator()<aes256gcm>();
+  if (profile == xchacha20poly1305) return work.template operator()<xchacha20poly1305>();
+  return work.template operator()<rfc5077>();
 }
 
 }  // namespace
 
+bool profile_works(Profile profile) noexcept {
+  const CipherTests& passed = cipher_tests();
+  if (profile == Profile::aes256gcm) return passed.aes256gcm;
+  if (profile == Profile::xchacha20poly1305) return passed.xchacha20poly1305;
+  return passed.xchacha20_hmac;
+}
+
 void seal_with_nonce(Room ticket, const TicketKey& key, Bytes nonce) noexcept {
-  const auto parts = parts_of(ticket, layout_of(key.profile()));
-  std::ranges::copy(key.name(), parts.name.begin());
-  std::ranges::copy(nonce, parts.nonce.begin());
-  encrypt(parts, key);
+  with_profile(key.profile(), [&]<Profile profile> {
+    const Sealing<profile> parts(ticket);
+    std::ranges::copy(key.name(), ticket.begin());
+    std::ranges::copy(nonce, parts.nonce().begin());
+    encrypt(parts, key);
+  });
 }
 
 bool seal(Room ticket, const TicketKey& key, NonceRule rule) noexcept {
-  const auto parts = parts_of(ticket, layout_of(key.profile()));
-  if (!draw_nonce(parts.nonce, parts.body, rule)) {
-    wipe(ticket);
-    return false;
-  }
-  std::ranges::copy(key.name(), parts.name.begin());
-  encrypt(parts, key);
-  return true;
+  return with_profile(key.profile(), [&]<Profile profile> {
+    const Sealing<profile> parts(ticket);
+    if (!draw_nonce(parts.nonce(), parts.body(), rule)) {
+      wipe(ticket);
+      return false;
+    }
+    std::ranges::copy(key.name(), ticket.begin());
+    encrypt(parts, key);
+    return true;
+  });
 }
 
 bool open(Room state, Bytes ticket, const TicketKey& key) noexcept {
-  const auto parts = parts_of(ticket, layout_of(key.profile()));
-  if (key.profile() == Profile::aes256gcm) return open_aes256gcm(state, parts, key);
-  if (key.profile() == Profile::xchacha20poly1305) return open_xchacha20poly1305(state, parts, key);
-  return open_rfc5077(state, parts, key);
+  return with_profile(key.profile(), [&]<Profile profile> {
+    return decrypt(state, Opening<profile>(ticket), key);
+  });
 }
 
 }  // namespace stek::ticket

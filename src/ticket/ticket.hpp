@@ -12,7 +12,9 @@ namespace stek::ticket {
 bool profile_works(Profile profile) noexcept;
 
 /// Where the state goes before `seal`, in a ticket of `layout.overhead()` bytes more.
-Room body_of(Room ticket, const Layout& layout) noexcept;
+inline Room body_of(Room ticket, const Layout& layout) noexcept {
+  return ticket.subspan(layout.body_at(), ticket.size() - layout.overhead());
+}
 
 /// Seals in place: the state lies in `body_of(ticket)`, everything else is written. False, with
 /// `ticket` wiped: no randomness.

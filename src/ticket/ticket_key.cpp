@@ -33,21 +33,15 @@ TicketKey::~TicketKey() {
   }
 }
 
-const Aes256GcmKey& TicketKey::lane(std::byte number,
-                                    std::optional<Aes256GcmKey>& spare) const noexcept {
+bool TicketKey::fill_lane(std::byte number) const noexcept {
   const auto i = std::to_integer<std::size_t>(number);
-  std::atomic<Fill>& fill = fills_[i];
-  if (fill.load(std::memory_order_acquire) == Fill::ready) [[likely]] {
-    return table_[i];
-  }
   Fill expected = Fill::empty;
-  if (fill.compare_exchange_strong(expected, Fill::filling, std::memory_order_relaxed)) {
-    expand(*std::construct_at(&table_[i]), number);
-    fill.store(Fill::ready, std::memory_order_release);
-    return table_[i];
+  if (!fills_[i].compare_exchange_strong(expected, Fill::filling, std::memory_order_acquire)) {
+    return expected == Fill::ready;
   }
-  expand(spare.emplace(), number);
-  return *spare;
+  expand(*std::construct_at(&table_[i]), number);
+  fills_[i].store(Fill::ready, std::memory_order_release);
+  return true;
 }
 
 void TicketKey::expand(Aes256GcmKey& into, std::byte number) const noexcept {

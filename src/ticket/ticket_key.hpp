@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <optional>
 
 #include "base/cipher.hpp"
 #include "base/hash.hpp"
@@ -26,10 +25,16 @@ class TicketKey {
   [[nodiscard]] const KeyName& name() const noexcept { return name_; }
   [[nodiscard]] Profile profile() const noexcept { return profile_; }
 
-  /// The expanded key of an AES lane: from the table, or, while another thread is filling it, in
-  /// `spare`.
-  [[nodiscard]] const Aes256GcmKey& lane(std::byte number,
-                                         std::optional<Aes256GcmKey>& spare) const noexcept;
+  /// Calls `work` with the expanded key of an AES lane.
+  template <class Work>
+  auto with_lane(std::byte number, Work work) const noexcept {
+    const auto i = std::to_integer<std::size_t>(number);
+    const bool ready = fills_[i].load(std::memory_order_acquire) == Fill::ready;
+    if (ready || fill_lane(number)) [[likely]]
+      return work(table_[i]);
+    // Another thread is filling it right now.
+    return work(SpareLane(*this, number).key);
+  }
   [[nodiscard]] std::span<const std::byte, 32> cipher_key() const noexcept {
     return cipher_key_.expose();
   }
@@ -42,7 +47,15 @@ class TicketKey {
                                              bool& locked) noexcept;
   enum class Fill : std::uint8_t { empty, filling, ready };
 
+  /// A lane beside the table, for one ticket.
+  struct SpareLane {
+    SpareLane(const TicketKey& of, std::byte number) noexcept { of.expand(key, number); }
+    Aes256GcmKey key;
+  };
+
   void derive(const Key& key, std::string_view domain) noexcept;
+  /// False when another thread is at it.
+  bool fill_lane(std::byte number) const noexcept;
   void expand(Aes256GcmKey& into, std::byte number) const noexcept;
 
   KeyName name_{};
