@@ -690,8 +690,8 @@ TEST_CASE_TEMPLATE("virtual hosts of one SSL_CTX have their own domain and conte
   const auto shop = ticketer->in("shop", context_named("shop"));
   const auto bank = ticketer->in("bank", context_named("bank"));
   const ClientContext context = server_context();
-  const auto host = [&](const stek::ClientHello& hello) -> const stek::Tickets& {
-    return hello.server_name && hello.server_name->text() == "bank.example" ? *bank : *shop;
+  const auto host = [&](const stek::ClientHello& hello) {
+    return hello.server_name && hello.server_name->text() == "bank.example" ? &*bank : &*shop;
   };
   REQUIRE(stek::openssl::attach(*context, *shop, {.host = host}));
 
@@ -717,9 +717,9 @@ TEST_CASE_TEMPLATE("a choice of host that throws is a full handshake without a t
   stek::openssl::Options options;
   bool broken = false;
   auto tickets = server.ticketer->in("public");
-  options.host = [&](const stek::ClientHello&) -> const stek::Tickets& {
+  options.host = [&](const stek::ClientHello&) {
     if (broken) throw std::runtime_error("no such host");
-    return *tickets;
+    return &*tickets;
   };
   const ClientContext context = server_context();
   REQUIRE(stek::openssl::attach(*context, *tickets, options));

@@ -63,12 +63,9 @@ struct TicketerOptions {
   bool hedge = false;
 };
 
-class Tickets;
 namespace ticketer {
 class Live;
-// For adapters alone: src/ticketer/outer_layout.hpp.
-Profile profile_of(const Tickets& tickets) noexcept;
-std::optional<Secret<32>> mac_key(const Tickets& tickets, const KeyName& name) noexcept;
+struct OuterLayout;
 }  // namespace ticketer
 
 /// One trust domain of a Ticketer, with one context: what a virtual host holds. A cheap value; must
@@ -111,9 +108,7 @@ class Tickets {
 
  private:
   friend class Ticketer;
-  friend Profile ticketer::profile_of(const Tickets& tickets) noexcept;
-  friend std::optional<Secret<32>> ticketer::mac_key(const Tickets& tickets,
-                                                     const KeyName& name) noexcept;
+  friend struct ticketer::OuterLayout;
   Tickets() = default;
   void resume_one_of(Resumption& result, const ClientHello& hello, Instant now) const noexcept;
   void open_and_decide(Resumption& result, Bytes ticket, const ClientHello& hello,

@@ -2,11 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <memory>
 #include <utility>
-
-#include <stek/cipher_suite.hpp>
 
 #include "wire/writer.hpp"
 
@@ -108,33 +105,6 @@ ProtocolVersion highest_enabled(ProtocolVersion legacy_version, const SSL& ssl) 
   return legacy_version;
 }
 
-bool is_tls13_suite(CipherSuite suite) noexcept {
-  return cipher_spec_of(suite).tls13;
-}
-
-/// Of TLS 1.3, best first.
-std::vector<CipherSuite> enabled_tls13_suites(const SSL& ssl) {
-  std::vector<CipherSuite> suites;
-  const STACK_OF(SSL_CIPHER)* enabled = SSL_get_ciphers(&ssl);
-  for (int i = 0; i < sk_SSL_CIPHER_num(enabled); ++i) {
-    suites.push_back(CipherSuite{SSL_CIPHER_get_protocol_id(sk_SSL_CIPHER_value(enabled, i))});
-  }
-  std::erase_if(suites, std::not_fn(is_tls13_suite));
-  return suites;
-}
-
-/// What OpenSSL selects in TLS 1.3, before it looks at any ticket.
-CipherSuite selected_tls13_suite(const ClientHello& hello, const SSL& ssl) {
-  const std::vector<CipherSuite> ours = enabled_tls13_suites(ssl);
-  const bool our_order = (SSL_get_options(&ssl) & SSL_OP_CIPHER_SERVER_PREFERENCE) != 0;
-  const auto& by_preference = our_order ? ours : hello.cipher_suites;
-  const auto& others = our_order ? hello.cipher_suites : ours;
-  const auto selected = std::ranges::find_if(by_preference, [&](CipherSuite suite) {
-    return is_tls13_suite(suite) && std::ranges::find(others, suite) != others.end();
-  });
-  return selected == by_preference.end() ? CipherSuite::none : *selected;
-}
-
 }  // namespace
 
 std::optional<ClientHello> read_hello(SSL& ssl) {
@@ -151,9 +121,6 @@ void leave_what_is_enabled(ClientHello& hello, const SSL& ssl) {
   } else {
     hello.legacy_version = highest_enabled(hello.legacy_version, ssl);
   }
-  const CipherSuite selected = selected_tls13_suite(hello, ssl);
-  std::erase_if(hello.cipher_suites,
-                [&](CipherSuite suite) { return is_tls13_suite(suite) && suite != selected; });
   const std::uint64_t options = SSL_get_options(&ssl);
   if ((options & SSL_OP_NO_EXTENDED_MASTER_SECRET) != 0) hello.extended_master_secret = false;
   if ((options & SSL_OP_NO_ENCRYPT_THEN_MAC) != 0) hello.encrypt_then_mac = false;

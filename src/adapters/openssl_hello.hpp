@@ -13,8 +13,7 @@ namespace stek::openssl {
 std::optional<ClientHello> read_hello(SSL& ssl);
 
 /// Takes out of `hello` what this connection has turned off: versions, extended master secret,
-/// encrypt-then-MAC; and of the suites of TLS 1.3 all but the one that OpenSSL selects. OpenSSL
-/// negotiates what both sides have; so does `decide`, of what is left.
+/// encrypt-then-MAC. OpenSSL negotiates what both sides have; so does `decide`, of what is left.
 void leave_what_is_enabled(ClientHello& hello, const SSL& ssl);
 
 }  // namespace stek::openssl

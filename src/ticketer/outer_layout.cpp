@@ -4,12 +4,12 @@
 
 namespace stek::ticketer {
 
-Profile profile_of(const Tickets& tickets) noexcept {
+Profile OuterLayout::profile_of(const Tickets& tickets) noexcept {
   const Hold<Snapshot> hold(tickets.live_->current());
   return hold.get() == nullptr ? Profile{} : hold.get()->facts().profile;
 }
 
-std::optional<Secret<32>> mac_key(const Tickets& tickets, const KeyName& name) noexcept {
+std::optional<ticket::Subkey> OuterLayout::mac_key(const Tickets& tickets, const KeyName& name) noexcept {
   const Hold<Snapshot> hold(tickets.live_->current());
   const SnapshotKey* key = hold.get() == nullptr ? nullptr : hold.get()->find(name);
   if (key == nullptr || key->times.profile != Profile::rfc5077) return std::nullopt;

@@ -4,13 +4,18 @@
 
 #include <stek/ticketer.hpp>
 
+#include "ticket/derive.hpp"
+
 namespace stek::ticketer {
 
-/// The ring's profile, which is fixed when a ring is made.
-Profile profile_of(const Tickets& tickets) noexcept;
+struct OuterLayout {
+  /// The ring's profile, which is fixed when a ring is made.
+  static Profile profile_of(const Tickets& tickets) noexcept;
 
-/// The MAC key of `rfc5077` tickets under the ring's key `name`, in the domain of `tickets`.
-/// Nothing when the ring has no key of that name and profile.
-std::optional<Secret<32>> mac_key(const Tickets& tickets, const KeyName& name) noexcept;
+  /// The MAC key of `rfc5077` tickets under the ring's key `name`, in the domain of `tickets`.
+  /// Nothing when the ring has no key of that name and profile.
+  static std::optional<ticket::Subkey> mac_key(const Tickets& tickets,
+                                               const KeyName& name) noexcept;
+};
 
 }  // namespace stek::ticketer
