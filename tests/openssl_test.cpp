@@ -380,6 +380,26 @@ TEST_CASE("a session without EMS gets no promise of a ticket") {
   CHECK(meeting.new_tickets.empty());
 }
 
+TEST_CASE("a server that has EMS turned off promises no ticket") {
+  Server server;
+  SSL_CTX_set_options(server.context.get(), SSL_OP_NO_EXTENDED_MASTER_SECRET);
+  const Meeting meeting = server.meet({});
+  CHECK(meeting.completed);
+  CHECK_FALSE(meeting.answered(extension_session_ticket));
+  CHECK(meeting.new_tickets.empty());
+}
+
+TEST_CASE("a server that has encrypt-then-MAC turned off seals none, and resumes") {
+  Server server;
+  SSL_CTX_set_options(server.context.get(), SSL_OP_NO_ENCRYPT_THEN_MAC);
+  const Meeting first = server.meet({.suites = cbc});
+  REQUIRE(first.issued);
+  const auto ticket = ticket_of(*first.session);
+  const auto session = server.ticketer->in("public")->open(std::as_bytes(std::span(ticket)));
+  CHECK_FALSE(session->encrypt_then_mac);
+  check_resumed(server.meet({.session = first.session.get(), .suites = cbc}));
+}
+
 TEST_CASE("a session without EMS that offers a ticket gets an empty one") {
   Met server({});
   Hello hello{.raw_ticket = std::vector<unsigned char>(178, 7), .extended_master_secret = false};
@@ -492,6 +512,19 @@ TEST_CASE("13.4 in TLS 1.3 the suite may change, and its hash may not") {
     check_full_handshake(again, Reason::hash_differs);
     CHECK(again.issued);
   }
+}
+
+TEST_CASE("in TLS 1.3 the session has to fit the suite that OpenSSL selects, for whatever reason") {
+  const char* chacha_first = "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384";
+  Hello hello = hello_of<Tls13>();
+  hello.prepare = [&](SSL_CTX& context) { use_tls13_suites(context, chacha_first); };
+  Server server;
+  SSL_CTX_set_options(server.context.get(),
+                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+  const Meeting first = server.meet(hello);
+  REQUIRE(first.suite == "TLS_CHACHA20_POLY1305_SHA256");
+  hello.session = first.session.get();
+  check_resumed(server.meet(hello));
 }
 
 TEST_CASE("a hello whose key share is not taken resumes after HelloRetryRequest") {
@@ -672,12 +705,78 @@ TEST_CASE_TEMPLATE("no ticket outlives the client's certificate", Version, Tls12
   CHECK(met.lifetime_hint <= 100);
 }
 
-TEST_CASE("where a certificate is optional, an open session resumes as nobody's") {
-  Met server({});
+TEST_CASE_TEMPLATE("where a certificate is optional, an open session resumes as nobody's", Version,
+                   Tls12, Tls13) {
+  const std::string mine = "mine";
+  Server server({}, {.session_id_context = mine});
   SSL_CTX_set_verify(server.context.get(), SSL_VERIFY_PEER, nullptr);
-  const Meeting again = server.meet(server.again());
+  SSL_CTX_set_session_id_context(server.context.get(),
+                                 reinterpret_cast<const unsigned char*>(mine.data()),
+                                 static_cast<unsigned>(mine.size()));
+  const Meeting first = server.meet(hello_of<Version>());
+  REQUIRE(first.issued);
+  Hello hello = hello_of<Version>();
+  hello.session = first.session.get();
+  const Meeting again = server.meet(hello);
   check_resumed(again);
   CHECK(again.peer == nullptr);
+}
+
+// OpenSSL by itself breaks such a connection off.
+TEST_CASE_TEMPLATE("who asks for certificates in no context at all resumes nothing", Version, Tls12,
+                   Tls13) {
+  Met server(hello_of<Version>());
+  SSL_CTX_set_verify(server.context.get(), SSL_VERIFY_PEER, nullptr);
+  check_full_handshake(server.meet(server.again()), Reason::context_differs);
+}
+
+TEST_CASE("a certificate shown on a resumed connection is sealed with its own end") {
+  const Identity lasting = made("lasting", &authority(), 80000);
+  const Identity brief = made("brief", &authority(), 100);
+  stek::Policy policy;
+  policy.context = context_named("clients of authority");
+  Server server(policy);
+  SSL_CTX_set_verify(server.context.get(), SSL_VERIFY_PEER, nullptr);
+  const Meeting first = server.meet(with_certificate(hello_of<Tls13>(), lasting));
+  REQUIRE(first.issued);
+
+  Hello hello = with_certificate(hello_of<Tls13>(), brief);
+  hello.session = first.session.get();
+  Meeting meeting;
+  const ClientContext client_context = context_for(hello);
+  SSL_CTX_set_post_handshake_auth(client_context.get(), 1);
+  const Client client = client_for(*client_context, hello, meeting);
+  const Client connection = server_for(*server.context);
+  REQUIRE(talk(*client, *connection));
+  REQUIRE(SSL_session_reused(connection.get()) == 1);
+  SSL_set_verify(connection.get(), SSL_VERIFY_PEER, nullptr);
+  REQUIRE(SSL_verify_client_post_handshake(connection.get()) == 1);
+  REQUIRE(talk(*client, *connection));
+  REQUIRE(says(*client, *connection, "again"));
+  REQUIRE(says(*connection, *client, "again"));
+
+  const ClientSession session(SSL_get1_session(client.get()));
+  const auto ticket = ticket_of(*session);
+  const auto opened = server.ticketer->in("public")->open(std::as_bytes(std::span(ticket)));
+  REQUIRE(opened);
+  REQUIRE(opened->identity_expires);
+  CHECK(*opened->identity_expires <= stek::system_now() + 100s);
+}
+
+TEST_CASE_TEMPLATE("OpenSSL's own session cache keeps its hosts apart", Version, Tls12) {
+  const auto set_context = [](SSL* ssl, int*, void* name) {
+    const auto& text = *static_cast<const std::string*>(name);
+    SSL_set_session_id_context(ssl, reinterpret_cast<const unsigned char*>(text.data()),
+                               static_cast<unsigned>(text.size()));
+    return SSL_CLIENT_HELLO_SUCCESS;
+  };
+  std::string name = "shop";
+  const Server server({}, {.client_hello = set_context, .client_hello_argument = &name});
+  const Meeting first = server.meet({.tickets = false});
+  Hello again{.session = first.session.get(), .tickets = false};
+  CHECK(server.meet(again).server_resumed);
+  name = "bank";
+  CHECK_FALSE(server.meet(again).server_resumed);
 }
 
 // ---- Virtual hosts, and the application's own callbacks ----------------------------------------
@@ -829,12 +928,130 @@ TEST_CASE(
   }
 }
 
-TEST_CASE_TEMPLATE("a connection with tickets turned off gets none", Version, Tls12, Tls13) {
-  Server server;
+TEST_CASE_TEMPLATE("a connection with tickets turned off gets none, and resumes from none", Version,
+                   Tls12, Tls13) {
+  Met server(hello_of<Version>());
   SSL_CTX_set_options(server.context.get(), SSL_OP_NO_TICKET);
-  const Meeting meeting = server.meet(hello_of<Version>());
-  CHECK(meeting.completed);
+  const auto resumed = server.ticketer->health().resumed;
+  const Meeting meeting = server.meet(server.again());
+  check_full_handshake(meeting, Reason::no_ticket);
   CHECK_FALSE(meeting.issued);
+  CHECK(server.ticketer->health().resumed == resumed);
+}
+
+TEST_CASE("a ticket asked for later counts from the handshake, not from then") {
+  Server server;
+  Meeting meeting;
+  const Hello hello = hello_of<Tls13>();
+  const ClientContext client_context = context_for(hello);
+  const Client client = client_for(*client_context, hello, meeting);
+  const Client connection = server_for(*server.context);
+  const auto before = stek::system_now();
+  REQUIRE(talk(*client, *connection));
+  std::this_thread::sleep_for(2100ms);
+  REQUIRE(SSL_new_session_ticket(connection.get()) == 1);
+  REQUIRE(says(*connection, *client, "late"));
+  const ClientSession session(SSL_get1_session(client.get()));
+  const auto ticket = ticket_of(*session);
+  const auto opened = server.ticketer->in("public")->open(std::as_bytes(std::span(ticket)));
+  REQUIRE(opened);
+  CHECK(opened->issued_at >= before + 2s);
+  CHECK(opened->authenticated_at <= before + 1s);
+}
+
+// ---- Early data --------------------------------------------------------------------------------
+
+struct EarlyAnswer {
+  bool accepted = false;
+  bool resumed = false;
+  stek::EarlyData answer{};
+};
+
+// The client's first words, sent before it hears anything.
+EarlyAnswer send_early(SSL_CTX& context, const Hello& hello) {
+  Meeting meeting;
+  const ClientContext client_context = context_for(hello);
+  const Client client = client_for(*client_context, hello, meeting);
+  const Client server = server_for(context);
+  std::size_t n = 0;
+  REQUIRE(SSL_write_early_data(client.get(), "early", 5, &n) == 1);
+  carry(*client, *server);
+  std::array<char, 64> heard{};
+  const int first = SSL_read_early_data(server.get(), heard.data(), heard.size(), &n);
+  EarlyAnswer answer;
+  answer.accepted =
+      first == SSL_READ_EARLY_DATA_SUCCESS && std::string_view(heard.data(), n) == "early";
+  while (first == SSL_READ_EARLY_DATA_SUCCESS &&
+         SSL_read_early_data(server.get(), heard.data(), heard.size(), &n) ==
+             SSL_READ_EARLY_DATA_SUCCESS) {
+  }
+  REQUIRE(talk(*client, *server));
+  answer.resumed = SSL_session_reused(server.get()) == 1;
+  answer.answer = stek::openssl::verdict_of(*server).early_data;
+  SSL_set_shutdown(client.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  return answer;
+}
+
+struct EarlyServer : Server {
+  explicit EarlyServer(bool accepts, stek::openssl::Options options_ = {})
+      : Server({.early_data = accepts}, std::move(options_)) {
+    SSL_CTX_set_max_early_data(context.get(), 1000);
+    SSL_CTX_set_options(context.get(), SSL_OP_NO_ANTI_REPLAY);
+    first = meet(hello_of<Tls13>());
+    REQUIRE(first.issued);
+  }
+  [[nodiscard]] Hello again() const {
+    Hello hello = hello_of<Tls13>();
+    hello.session = first.session.get();
+    return hello;
+  }
+  Meeting first;
+};
+
+TEST_CASE("13.12 early data goes with a fresh ticket, where the policy has it") {
+  const EarlyServer server(true);
+  const EarlyAnswer early = send_early(*server.context, server.again());
+  CHECK(early.accepted);
+  CHECK(early.resumed);
+  CHECK(name_of(early.answer) == name_of(stek::EarlyData::accept));
+}
+
+TEST_CASE("early data is refused where the policy has none, and the session resumes all the same") {
+  const EarlyServer server(false);
+  const EarlyAnswer early = send_early(*server.context, server.again());
+  CHECK_FALSE(early.accepted);
+  CHECK(early.resumed);
+  CHECK(name_of(early.answer) == name_of(stek::EarlyData::disabled));
+}
+
+TEST_CASE("the application has the last word on early data, with the replay identity at hand") {
+  stek::openssl::Options options;
+  std::vector<stek::ReplayIdentity> seen;
+  options.allow_early_data_argument = &seen;
+  options.allow_early_data = [](SSL* ssl, void* argument) {
+    auto& window = *static_cast<std::vector<stek::ReplayIdentity>*>(argument);
+    const auto identity = stek::openssl::verdict_of(*ssl).replay_identity;
+    REQUIRE(identity);
+    if (std::ranges::find(window, *identity) != window.end()) return 0;
+    window.push_back(*identity);
+    return 1;
+  };
+  const EarlyServer server(true, options);
+  CHECK(send_early(*server.context, server.again()).accepted);
+  CHECK_FALSE(send_early(*server.context, server.again()).accepted);
+  CHECK(seen.size() == 1);
+}
+
+TEST_CASE("early data of sessions that OpenSSL keeps itself are OpenSSL's to accept") {
+  Server server;
+  SSL_CTX_set_max_early_data(server.context.get(), 1000);
+  const Meeting first = server.meet(hello_of<Tls13>());
+  CHECK_FALSE(first.issued);
+  Hello hello = hello_of<Tls13>();
+  hello.session = first.session.get();
+  const EarlyAnswer early = send_early(*server.context, hello);
+  CHECK(early.accepted);
+  CHECK(name_of(early.answer) == name_of(stek::EarlyData::none));
 }
 
 TEST_CASE("a session that OpenSSL resumes from its own cache gets no ticket") {
