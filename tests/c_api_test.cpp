@@ -287,7 +287,7 @@ TEST_CASE("C: opaque bytes open under their label, and nothing else does") {
 
   Wire room(size, std::byte{0xa5});
   std::size_t room_size = size;
-  stek_reason reason{};
+  std::int32_t reason = 0;
   const auto open = [&](const char* label) {
     room_size = room.size();
     return stek_tickets_open(tickets.get(), label, ticket.data(), ticket.size(), now, &reason,
@@ -526,7 +526,7 @@ TEST_CASE("C: NULL is an invalid argument, and never a crash") {
   auto verdict = sized<stek_verdict>();
   auto out = sized<stek_session>();
   auto health = sized<stek_health>();
-  stek_reason reason{};
+  std::int32_t reason = 0;
   stek_ticketer* made = nullptr;
   stek_tickets* view = nullptr;
   auto why = sized<stek_failure>();
@@ -854,6 +854,31 @@ TEST_CASE("C: the version is the header's") {
 }
 
 // ---- threads
+
+TEST_CASE("after a failure every output is empty, whatever lay there before") {
+  std::array<unsigned char, 200> ticket;
+  std::size_t size = ticket.size();
+  std::uint32_t hint = 77;
+  const stek_session nothing = STEK_SESSION_INIT;
+  CHECK(stek_tickets_issue(nullptr, &nothing, STEK_NOW, ticket.data(), &size, &hint) ==
+        STEK_INVALID_ARGUMENT);
+  CHECK(size == 0);
+  CHECK(hint == 0);
+
+  stek_failure rubbish;
+  std::memset(&rubbish, 0xa5, sizeof rubbish);
+  auto* handle = reinterpret_cast<stek_ticketer*>(ticket.data());
+  CHECK(stek_ticketer_open("/no/ring", nullptr, STEK_NOW, &handle, &rubbish) ==
+        STEK_INVALID_ARGUMENT);
+  CHECK(handle == nullptr);
+
+  std::int32_t reason = STEK_REASON_RESUMES;
+  size = ticket.size();
+  CHECK(stek_tickets_open(nullptr, "label", ticket.data(), 178, STEK_NOW, &reason, ticket.data(),
+                          &size) == STEK_INVALID_ARGUMENT);
+  CHECK(reason != STEK_REASON_RESUMES);
+  CHECK(size == 0);
+}
 
 TEST_CASE("C: four threads issue and resume while a fifth rotates and makes views") {
   const RingFile ring;

@@ -19,7 +19,7 @@
 //
 // Arguments: the handle, what is read, `now`, what is filled, and last what is said of a failure.
 //
-// Time is in whole seconds since 1970, from 0 to 2^40; `now` may be STEK_NOW, which reads the
+// Time is in whole seconds since 1970, below 2^40; `now` may be STEK_NOW, which is 0 and reads the
 // clock.
 //
 // Sizes: a room to fill comes with a pointer to its size: in, the bytes there are; out, those that
@@ -33,9 +33,9 @@
 // knows must be zero. Zero is the default of every field.
 //
 // Failures: STEK_INVALID_ARGUMENT is a NULL where none may be, a size or number out of bounds.
-// After any failure, what was to be filled has nothing of use in it. A ticket that does not resume
-// is not a failure. Calls that set something up tell more where they are given a `stek_failure`,
-// which may be NULL.
+// After any failure, what was to be filled is empty: handles are NULL, sizes 0, structs zeros. A
+// ticket that does not resume is not a failure. Calls that set something up tell more where they
+// are given a `stek_failure`, which may be NULL.
 //
 // Threads: every call may be made from any thread at any time, but closing a handle that another
 // thread uses. Issuing and resuming wait for no lock. There is no hidden thread: call
@@ -431,11 +431,11 @@ STEK_API enum stek_error stek_tickets_seal(const stek_tickets* tickets, const ch
                                            uint32_t* lifetime_hint);
 
 /// Opens what stek_tickets_seal sealed, into a room of at least `ticket_size` bytes apart from the
-/// ticket. A ticket that does not open is not a failure: `reason` is another than
-/// STEK_REASON_RESUMES, and the data has no bytes.
+/// ticket. A ticket that does not open is not a failure: `reason`, an enum stek_reason, is
+/// another than STEK_REASON_RESUMES, and the data has no bytes.
 STEK_API enum stek_error stek_tickets_open(const stek_tickets* tickets, const char* label,
                                            const void* ticket, size_t ticket_size, int64_t now,
-                                           enum stek_reason* reason, void* data, size_t* data_size);
+                                           int32_t* reason, void* data, size_t* data_size);
 
 /// Overwrites all of a session but its size, in a way that the compiler does not remove; not what
 /// its pointers point to. NULL, or of a size out of bounds: nothing.

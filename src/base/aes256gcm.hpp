@@ -7,13 +7,13 @@
 
 namespace stek {
 
-/// An expanded key's room, for whichever library needs most.
+/// An expanded key's room, for whichever library needs most; at a multiple of 64.
 inline constexpr std::size_t aes256gcm_state_size = 1024;
 using Aes256GcmState = std::span<std::byte, aes256gcm_state_size>;
 using ConstAes256GcmState = std::span<const std::byte, aes256gcm_state_size>;
 
-/// `seal` may run in place, `open` may leave anything in `out` when it returns false. What either
-/// has put on the stack is wiped when it returns.
+/// `seal` may run in place, `open` may leave anything in `out` when it returns false. Neither
+/// leaves anything of the key on the stack; tests/canary.py looks.
 struct Aes256GcmLibrary {
   std::string_view name;
   /// Whether this CPU runs it. Called once, before anything else.

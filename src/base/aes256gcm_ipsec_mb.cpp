@@ -1,4 +1,5 @@
-// Intel's libipsec-mb: the fastest there is on x86-64, more so the wider the CPU's vectors are.
+// Intel's libipsec-mb: the fastest there is on x86-64, more so the wider the CPU's vectors are. As
+// Debian builds it (SAFE_DATA), it wipes what it leaves in registers and on the stack.
 #include <intel-ipsec-mb.h>
 #include <sodium.h>
 

@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/encoding.hpp"
@@ -94,6 +95,32 @@ bool answers(const Aes256GcmLibrary& library) noexcept {
   return !library.open(expanded, out, ciphertext, tag, associated, nonce);
 }
 
+/// libsodium's bytes, for lengths that a vectorised implementation goes about in other ways.
+bool agrees_with_sodium(const Aes256GcmLibrary& library) noexcept {
+  const auto key = bytes_of<32>("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308");
+  const auto nonce = bytes_of<12>("cafebabefacedbaddecaf888");
+  alignas(64) std::array<std::byte, aes256gcm_state_size> ours{};
+  alignas(64) std::array<std::byte, aes256gcm_state_size> theirs{};
+  library.expand(ours, key);
+  aes256gcm_sodium.expand(theirs, key);
+  std::array<std::byte, 4099> plain{};
+  for (std::size_t i = 0; i < plain.size(); ++i) plain[i] = static_cast<std::byte>(i * 7);
+  return std::ranges::all_of(std::array<std::size_t, 5>{1, 112, 128, 1024, 4099}, [&](auto size) {
+    const Bytes in = Bytes(plain).first(size);
+    const Bytes associated = Bytes(plain).last(29);
+    std::array<std::byte, 4099> a{};
+    std::array<std::byte, 4099> b{};
+    std::array<std::byte, 16> tag_a{};
+    std::array<std::byte, 16> tag_b{};
+    library.seal(ours, Room(a).first(size), tag_a, in, associated, nonce);
+    aes256gcm_sodium.seal(theirs, Room(b).first(size), tag_b, in, associated, nonce);
+    return a == b && tag_a == tag_b &&
+           library.open(ours, Room(b).first(size), Bytes(a).first(size), tag_a, associated,
+                        nonce) &&
+           std::ranges::equal(Bytes(b).first(size), in);
+  });
+}
+
 // Best first.
 constexpr std::array aes256gcm_libraries{
 #ifdef STEK_IPSEC_MB
@@ -102,12 +129,16 @@ constexpr std::array aes256gcm_libraries{
     &aes256gcm_sodium,
 };
 
-/// STEK_AES256GCM names the only one to be tried: to rule one out, or to compare.
-const Aes256GcmLibrary* chosen_aes256gcm() noexcept {
+/// STEK_AES256GCM in the environment names the only one to be tried: for tests and comparisons.
+bool is_ruled_out(const Aes256GcmLibrary& library) noexcept {
   const char* only = secure_getenv("STEK_AES256GCM");
+  return only != nullptr && library.name != only;
+}
+
+const Aes256GcmLibrary* chosen_aes256gcm() noexcept {
   for (const Aes256GcmLibrary* library : aes256gcm_libraries) {
-    if (only != nullptr && library->name != only) continue;
-    if (library->available() && answers(*library)) return library;
+    if (is_ruled_out(*library) || !library->available() || !answers(*library)) continue;
+    if (library == &aes256gcm_sodium || agrees_with_sodium(*library)) return library;
   }
   return nullptr;
 }

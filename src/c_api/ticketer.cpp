@@ -43,7 +43,7 @@ stek_error told(stek_failure* failure, const Call& call) noexcept {
   }
 }
 
-constexpr std::string_view bad_now = "now: not an instant from 0 to 2^40";
+constexpr std::string_view bad_now = "now: not STEK_NOW, nor an instant below 2^40";
 
 // ---- rings
 
@@ -167,18 +167,18 @@ stek_error stek_ring_promote(const char* ring, int64_t now, stek_failure* failur
 
 stek_error stek_ticketer_open(const char* ring, const stek_policy* policy, int64_t now,
                               stek_ticketer** ticketer, stek_failure* failure) {
+  if (ticketer != nullptr) *ticketer = nullptr;
   return told(failure, [&]() -> Result {
     if (ticketer == nullptr) return invalid("ticketer: NULL");
-    *ticketer = nullptr;
     return open_ticketer(ring, policy, now, *ticketer);
   });
 }
 
 stek_error stek_ticketer_standalone(const stek_schedule* schedule, const stek_policy* policy,
                                     int64_t now, stek_ticketer** ticketer, stek_failure* failure) {
+  if (ticketer != nullptr) *ticketer = nullptr;
   return told(failure, [&]() -> Result {
     if (ticketer == nullptr) return invalid("ticketer: NULL");
-    *ticketer = nullptr;
     return make_standalone(schedule, policy, now, *ticketer);
   });
 }
@@ -203,9 +203,9 @@ stek_error stek_ticketer_health(const stek_ticketer* ticketer, int64_t now, stek
 stek_error stek_ticketer_in(stek_ticketer* ticketer, const void* domain, size_t domain_size,
                             const uint8_t* context, int64_t now, stek_tickets** tickets,
                             stek_failure* failure) {
+  if (tickets != nullptr) *tickets = nullptr;
   return told(failure, [&]() -> Result {
     if (tickets == nullptr) return invalid("tickets: NULL");
-    *tickets = nullptr;
     return view(ticketer, bytes_from(domain, domain_size), context, now, *tickets);
   });
 }

@@ -11,6 +11,12 @@ namespace {
 
 static_assert(STEK_MAX_TICKET == max_ticket);
 
+/// Nothing of use is left where a call fails, whatever it fails for.
+template <class... Outputs>
+void zero(Outputs*... outputs) noexcept {
+  ((outputs != nullptr ? void(*outputs = {}) : void()), ...);
+}
+
 /// A room that holds the ticket whichever profile the active key has.
 template <class Content>
 std::size_t ticket_size_of(const Content& content) noexcept {
@@ -32,7 +38,7 @@ stek_error deliver(const std::expected<Ticket, Error>& ticket, const Content& co
     }
     return STEK_OK;
   }
-  ticket_size = ticket.error() == Error::room_too_small ? ticket_size_of(content) : 0;
+  if (ticket.error() == Error::room_too_small) ticket_size = ticket_size_of(content);
   return number(ticket.error());
 }
 
@@ -40,6 +46,7 @@ stek_error issue(const stek_tickets* tickets, const stek_session* given, std::in
                  void* ticket, std::size_t* ticket_size, std::uint32_t* lifetime_hint) {
   const auto instant = instant_from(now);
   const auto room = room_from(ticket, ticket_size);
+  zero(ticket_size, lifetime_hint);
   if (tickets == nullptr || !fits(given) || !instant || !room || ticket_size == nullptr) {
     return STEK_INVALID_ARGUMENT;
   }
@@ -54,6 +61,7 @@ stek_error seal_opaque(const stek_tickets* tickets, const char* label, std::opti
                        std::uint32_t* lifetime_hint) noexcept {
   const auto instant = instant_from(now);
   const auto room = room_from(ticket, ticket_size);
+  zero(ticket_size, lifetime_hint);
   if (tickets == nullptr || label == nullptr || !data || !instant || !room ||
       ticket_size == nullptr) {
     return STEK_INVALID_ARGUMENT;
@@ -65,21 +73,25 @@ stek_error seal_opaque(const stek_tickets* tickets, const char* label, std::opti
 }
 
 stek_error open_opaque(const stek_tickets* tickets, const char* label, std::optional<Bytes> ticket,
-                       std::int64_t now, stek_reason* reason, void* data,
+                       std::int64_t now, std::int32_t* reason, void* data,
                        std::size_t* data_size) noexcept {
   const auto instant = instant_from(now);
   const auto room = room_from(data, data_size);
+  zero(data_size);
+  if (reason != nullptr) *reason = STEK_REASON_NO_TICKET;
   if (tickets == nullptr || label == nullptr || !ticket || !instant || reason == nullptr || !room ||
       data_size == nullptr) {
     return STEK_INVALID_ARGUMENT;
   }
-  *data_size = ticket->size();
   // A longer one is refused for its length.
-  if (room->size() < ticket->size() && ticket->size() <= max_ticket) return STEK_ROOM_TOO_SMALL;
+  if (room->size() < ticket->size() && ticket->size() <= max_ticket) {
+    *data_size = ticket->size();
+    return STEK_ROOM_TOO_SMALL;
+  }
   const auto opened = tickets->tickets.open_opaque(label, *ticket, *room, *instant);
-  *reason = static_cast<stek_reason>(number_of(opened ? Reason::resumes : opened.error()));
-  *data_size = opened ? opened->size() : 0;
+  *reason = number_of(opened ? Reason::resumes : opened.error());
   if (!opened) return STEK_OK;
+  *data_size = opened->size();
   // It lies inside the room, behind its label.
   std::memmove(room->data(), opened->data(), opened->size());
   wipe(room->subspan(opened->size(), ticket->size() - opened->size()));
@@ -119,12 +131,13 @@ stek_error resume(const stek_tickets* tickets, std::optional<Bytes> hello_bytes,
                   std::int64_t now, const Outputs& to, const Resume& resume) {
   const auto instant = instant_from(now);
   const auto room = room_from(to.room, to.room_size);
+  zero(to.room_size);
+  if (fits(to.verdict)) clear(to.verdict);
+  if (fits(to.session)) clear(to.session);
   if (tickets == nullptr || !hello_bytes || !instant || !fits(to.verdict) || !fits(to.session) ||
       !room) {
     return STEK_INVALID_ARGUMENT;
   }
-  clear(to.verdict);
-  clear(to.session);
   const auto hello = hello_from(*hello_bytes, transport);
   if (!hello) return hello.error();
   return deliver(resume(*hello, *instant), to, *room);
@@ -158,9 +171,9 @@ stek_error stek_tickets_resume_one(const stek_tickets* tickets, const void* tick
                                    int transport, int64_t now, stek_verdict* verdict,
                                    stek_session* session, void* room, size_t* room_size) {
   const auto one = bytes_from(ticket, ticket_size);
-  if (!one) return STEK_INVALID_ARGUMENT;
   return guarded([&] {
-    return resume(tickets, bytes_from(hello, hello_size), transport, now,
+    // Without a ticket there is none of the arguments to go on with.
+    return resume(one ? tickets : nullptr, bytes_from(hello, hello_size), transport, now,
                   {verdict, session, room, room_size},
                   [&](const ClientHello& parsed, Instant instant) {
                     return tickets->tickets.resume(*one, parsed, instant);
@@ -176,7 +189,7 @@ stek_error stek_tickets_seal(const stek_tickets* tickets, const char* label, con
 }
 
 stek_error stek_tickets_open(const stek_tickets* tickets, const char* label, const void* ticket,
-                             size_t ticket_size, int64_t now, stek_reason* reason, void* data,
+                             size_t ticket_size, int64_t now, int32_t* reason, void* data,
                              size_t* data_size) {
   return open_opaque(tickets, label, bytes_from(ticket, ticket_size), now, reason, data, data_size);
 }

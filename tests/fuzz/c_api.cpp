@@ -407,7 +407,7 @@ class Program {
                                          ticket.memory.data(), &ticket.size, nullptr);
     ticket.check_after(error);
     if (error != STEK_OK) return;
-    stek_reason reason{};
+    std::int32_t reason = 0;
     error = stek_tickets_open(with.handle, label.c_str(), ticket.memory.data(), ticket.size, at,
                               &reason, space.memory.data(), &space.size);
     space.check_after(error);
