@@ -43,7 +43,8 @@ inline void be_authority(X509& certificate) {
 /// P-256, for `life` seconds from now; signed by `authority`, or by itself.
 inline Identity made(const std::string& name, const Identity* authority = nullptr,
                      long life = 86400) {
-  Identity made{.certificate = Certificate(X509_new()), .key = PrivateKey(EVP_EC_gen("P-256"))};
+  Identity made{.certificate = Certificate(X509_new()),
+                .key = PrivateKey(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"))};
   X509* certificate = made.certificate.get();
   X509_set_version(certificate, X509_VERSION_3);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
