@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -55,6 +56,17 @@ const Row* found(const Rows& rows, std::string_view who, std::string_view what, 
   return at == rows.end() ? nullptr : &*at;
 }
 
+double wall_seconds() noexcept {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+void walk_memory() {
+  static std::vector<unsigned char> memory(std::size_t{12} << 20U);
+  for (std::size_t i = 0; i < memory.size(); i += 64) ++memory[i];
+}
+
 /// Also the row's warm-up.
 int calls_for(const Row& row) {
   constexpr double seconds = 1e-3;
@@ -81,9 +93,11 @@ nlohmann::json machine() {
 }
 
 nlohmann::json json_of(const Row& row) {
-  const Spread times = spread(row.ns);
-  return {{"who", row.who},     {"what", row.what},     {"bytes", row.bytes},
-          {"ns", times.median}, {"least", times.least}, {"most", times.most}};
+  nlohmann::json json{
+      {"who", row.who}, {"what", row.what}, {"bytes", row.bytes}, {"ns", json_of(spread(row.ns))}};
+  if (!row.note.empty()) json["note"] = row.note;
+  if (row.beside != nullptr) json["ratio"] = json_of(spread(ratios(row.ns, row.beside->ns)));
+  return json;
 }
 
 }  // namespace
@@ -114,6 +128,20 @@ double thread_seconds() noexcept {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+Measure cold(std::function<void()> work) {
+  return [work = std::move(work)](int calls) {
+    std::vector<double> seconds;
+    for (int i = 0; i < calls; ++i) {
+      walk_memory();
+      wall_seconds();  // or the clock would be cold
+      const double begin = wall_seconds();
+      work();
+      seconds.push_back(wall_seconds() - begin);
+    }
+    return spread(std::move(seconds)).median * calls;
+  };
 }
 
 std::size_t cpus() {
@@ -157,17 +185,37 @@ std::vector<double> differences(const std::vector<double>& a, const std::vector<
   return result;
 }
 
+void print(const Rows& rows) {
+  fmt::print("{:<14} {:<40} {:>5} {:>10} {:>8}\n", "", "", "bytes", "ns", "ratio");
+  for (const Row& row : rows) {
+    fmt::print("{:<14} {:<40} {:>5} {:>10.1f}", row.who, row.what,
+               row.bytes == 0 ? "" : std::to_string(row.bytes), spread(row.ns).median);
+    if (row.beside != nullptr) {
+      const auto [median, least, most] = spread(ratios(row.ns, row.beside->ns));
+      fmt::print(" {:>8.2f} ({:.2f} to {:.2f})", median, least, most);
+    }
+    fmt::print("{}{}\n", row.note.empty() ? "" : "  ", row.note);
+  }
+}
+
 void run(Rows& rows, int rounds, const Options& options) {
-  if (options.smoke) rounds = 1;
+  if (options.smoke) {
+    rounds = 1;
+    fmt::print("a smoke run: the times mean nothing\n\n");
+  }
   for (Row& row : rows) {
     if (options.smoke) row.calls = 2;
     if (row.calls == 0) row.calls = calls_for(row);
   }
   for (int round = 0; round < rounds; ++round) {
-    fmt::print(stderr, "\rround {} of {}", round + 1, rounds);
+    if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\rround {} of {} ", round + 1, rounds);
     for (Row& row : rows) row.ns.push_back(row.measure(row.calls) * 1e9 / row.calls);
   }
-  fmt::print(stderr, "\r{:20}\r", "");
+  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r{:20}\r", "");
+}
+
+nlohmann::json json_of(const Spread& spread) {
+  return {{"median", spread.median}, {"least", spread.least}, {"most", spread.most}};
 }
 
 void write_json(const Options& options, nlohmann::json results, const Rows& rows) {

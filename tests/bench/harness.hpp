@@ -42,12 +42,20 @@ Measure loop(Work work) {
   };
 }
 
+/// Single calls after walking more memory than the caches nearest to the CPU hold; their median, as
+/// if each had taken that. By the wall clock, which is read without a system call.
+Measure cold(std::function<void()> work);
+/// Walking takes much longer than they do.
+inline constexpr int cold_calls = 5;
+
 struct Row {
   std::string who;
   std::string what;
   std::size_t bytes;  ///< of state; 0 where that says nothing
   Measure measure;
-  int calls = 0;             ///< a round; 0: as many as take about a millisecond
+  int calls = 0;                ///< a round; 0: as many as take about a millisecond
+  const Row* beside = nullptr;  ///< what it is compared with
+  std::string note{};
   std::vector<double> ns{};  ///< a call, in each round
 };
 
@@ -77,8 +85,13 @@ struct Options {
 /// on lets what is shared with tests use REQUIRE.
 Options begin(int argc, const char* const* argv);
 
+/// The rows, and their ratios to what stands beside them.
+void print(const Rows& rows);
+
 /// Every row once a round. Prints on stderr how far it is.
 void run(Rows& rows, int rounds, const Options& options);
+
+nlohmann::json json_of(const Spread& spread);
 
 /// `results`, with all rows and what is known of the machine, to the file that `options` names.
 void write_json(const Options& options, nlohmann::json results, const Rows& rows);

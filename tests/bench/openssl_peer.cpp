@@ -4,7 +4,6 @@
 #include <cstring>
 #include <ctime>
 #include <memory>
-#include <vector>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
