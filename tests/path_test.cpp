@@ -1,42 +1,19 @@
 // What a ticket costs beside its cipher: no allocation, and no system call, on the usual path.
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/user.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <atomic>
-#include <cstdlib>
-#include <map>
-#include <new>
-
 #include <doctest/doctest.h>
 
 #include <stek/ticketer.hpp>
 
 #include "base/random.hpp"
+#include "counted_allocations.hpp"
+#include "system_calls.hpp"
 #include "test_keys.hpp"
-
-namespace {
-std::atomic<std::size_t> allocations{0};
-}
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* p = std::malloc(size)) return p;
-  throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept {
-  std::free(p);
-}
-void operator delete(void* p, std::size_t) noexcept {
-  std::free(p);
-}
 
 namespace stek {
 namespace {
 
+using test::allocations;
 using test::noon;
+using test::system_calls_of;
 
 constexpr int rounds = 1'000;
 
@@ -90,42 +67,6 @@ TEST_CASE("the allocation counter counts") {
   const std::size_t before = allocations;
   const std::string text(100, 'x');
   CHECK_EQ(allocations - before, 1);
-}
-
-/// The system calls that `work` makes, by number, as its parent sees them under ptrace.
-template <class Work>
-std::map<long, int> system_calls_of(Work&& work) {
-  const pid_t child = fork();
-  if (child == 0) {
-    ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-    raise(SIGSTOP);
-    syscall(SYS_getppid);  // begins the count
-    const bool worked = work();
-    syscall(SYS_getppid);  // ends it
-    _exit(worked ? 0 : 1);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
-  std::map<long, int> calls;
-  bool counting = false;
-  bool entering = true;
-  for (;;) {
-    ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
-    if (waitpid(child, &status, 0) != child || WIFEXITED(status) || WIFSIGNALED(status)) break;
-    if (WSTOPSIG(status) != (SIGTRAP | 0x80)) continue;
-    user_regs_struct registers{};
-    ptrace(PTRACE_GETREGS, child, nullptr, &registers);
-    const auto number = static_cast<long>(registers.orig_rax);
-    if (entering && number == SYS_getppid) {
-      counting = !counting;
-    } else if (entering && counting) {
-      ++calls[number];
-    }
-    entering = !entering;
-  }
-  CHECK_EQ(status, 0);
-  return calls;
 }
 
 /// Served once, so that the thread has its slot, its generator, and every lane its key.
