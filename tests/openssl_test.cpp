@@ -26,7 +26,7 @@ struct Tls13 {
 
 stek::Context context_named(std::string_view name) {
   stek::Context context{};
-  std::ranges::copy(std::as_bytes(std::span(name)), context.begin());
+  std::ranges::copy(std::as_bytes(std::span(name.substr(0, context.size()))), context.begin());
   return context;
 }
 
