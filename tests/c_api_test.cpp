@@ -337,7 +337,8 @@ TEST_CASE("C: sizes go in as room, and come out as used or as what suffices") {
                                  &r.session, r.room.data(), &r.room_size),
              STEK_ROOM_TOO_SMALL);
     CHECK_EQ(r.room_size, 300);
-    CHECK_EQ(r.verdict.outcome, STEK_RESUME);
+    CHECK_EQ(r.verdict.outcome, STEK_FULL_HANDSHAKE);
+    CHECK_EQ(r.verdict.reason, STEK_REASON_NO_TICKET);
     CHECK_EQ(r.session.secret_size, 0);
     CHECK(is_zero(std::as_bytes(std::span(r.session.secret))));
   }

@@ -25,7 +25,6 @@ namespace {{
 int complain(const char *message);
 void send_ticket(const uint8_t *ticket, size_t size, uint32_t lifetime);
 void go_on_with(const struct stek_session *session, int renew);
-static uint8_t room[STEK_MAX_TICKET];
 '''}
 
 FUNCTION = '''
@@ -44,8 +43,7 @@ PARAMETERS = {
                            'const stek::ClientHello& hello',
     },
     'c': {
-        'stek_ticketer': 'struct stek_session session, uint32_t lifetime, const uint8_t *context, const uint8_t *hello, '
-                         'size_t hello_size',
+        'stek_ticketer': 'const uint8_t *hello, size_t hello_size',
     },
 }
 EXPECTED = {'cpp': 3, 'c': 1}

@@ -33,7 +33,7 @@ struct Options {
   std::function<const Tickets*(const ClientHello& hello)> host{};
 
   /// What the application gives to SSL_CTX_set_session_id_context, if it does: OpenSSL resumes no
-  /// session under another one. Of no account for tickets with a `context`, which takes its place.
+  /// session under another one. If it is empty, the `context` of the tickets takes its place.
   std::string session_id_context{};
 
   /// OpenSSL has one place for each of these, which `attach` takes; the application's own go here.
@@ -52,17 +52,20 @@ struct Options {
 };
 
 /// Makes `context` issue and accept tickets of stek, from its next connection on. Its Ticketer must
-/// outlive it. Takes the callbacks named in `Options`, and that for ticket keys, for good. They are
-/// those of the SSL_CTX that a connection began with, whatever SSL_set_SSL_CTX makes of it.
+/// outlive it. Takes the callbacks named in `Options`, and that for ticket keys, for good. After
+/// SSL_set_SSL_CTX, OpenSSL takes that on a further ClientHello (HelloRetryRequest, renegotiation)
+/// from the new SSL_CTX and all others from the first: attach the same tickets to both, or use
+/// `host`.
 ///
-/// Where the tickets have a `context`, it becomes the session id context of the connection. Where
-/// they have none, and `session_id_context` is empty too, a connection that asks for a client
-/// certificate resumes nothing. OpenSSL's own session cache goes on serving clients without
+/// Where tickets have a `context`, and `session_id_context` is empty, it becomes the session id
+/// context of the connection. With neither, a connection that asks for a client certificate resumes
+/// nothing. OpenSSL's own session cache goes on serving clients without
 /// tickets, by OpenSSL's own rules; to have every resumption decided here, turn it off
 /// (SSL_CTX_set_session_cache_mode).
 ///
 /// No ticket of stek: under SSL_OP_NO_TICKET; in TLS 1.3 with early data and without
-/// SSL_OP_NO_ANTI_REPLAY, where OpenSSL keeps sessions itself; in DTLS.
+/// SSL_OP_NO_ANTI_REPLAY, where OpenSSL keeps sessions itself; for a session out of OpenSSL's cache
+/// or of an external PSK; in DTLS.
 ///
 /// A session with a verified client certificate is sealed with that certificate, and only under a
 /// context; without a context it gets no ticket. Early data goes with a ticket of stek when

@@ -63,6 +63,10 @@ class SessionSecret {
   /// takes.
   explicit SessionSecret(Bytes bytes) noexcept;
 
+  void assign(Bytes bytes) noexcept;
+  /// Keeps the first `size` bytes, of at least as many.
+  void truncate(std::size_t size) noexcept;
+
   [[nodiscard]] SessionSecret copy() const noexcept { return SessionSecret(expose()); }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] Bytes expose() const noexcept { return bytes_.expose().first(size_); }
@@ -87,6 +91,8 @@ class HostName {
 
   /// Nothing when the name is empty, too long, or holds a byte outside printable ASCII.
   static std::optional<HostName> from(std::string_view name) noexcept;
+  /// False for such a name, which leaves nothing of use.
+  [[nodiscard]] bool assign(std::string_view name) noexcept;
 
   [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
   friend bool operator==(const HostName& a, const HostName& b) noexcept {

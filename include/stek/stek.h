@@ -11,8 +11,9 @@
 //   size_t ticket_size = sizeof ticket;
 //   stek_tickets_issue(shop, &session, STEK_NOW, ticket, &ticket_size, &lifetime_hint);
 //
-//   stek_tickets_resume(shop, hello, hello_size, 0, STEK_NOW, &verdict, &session, NULL, NULL);
-//   if (verdict.outcome == STEK_RESUME) ...
+//   size_t room_size = sizeof room;
+//   if (stek_tickets_resume(shop, hello, hello_size, 0, STEK_NOW, &verdict, &session, room,
+//                           &room_size) == STEK_OK && verdict.outcome == STEK_RESUME) ...
 //
 // The C++ headers beside this one say more of what each thing means; this one says how it is
 // called. Everything here is in libstek.so.0, and nothing else is.
@@ -33,9 +34,10 @@
 // knows must be zero. Zero is the default of every field.
 //
 // Failures: STEK_INVALID_ARGUMENT is a NULL where none may be, a size or number out of bounds.
-// After any failure, what was to be filled is empty: handles are NULL, sizes 0, structs zeros. A
-// ticket that does not resume is not a failure. Calls that set something up tell more where they
-// are given a `stek_failure`, which may be NULL.
+// After any failure, what was to be filled is empty: handles are NULL, sizes 0 (but for
+// STEK_ROOM_TOO_SMALL), sessions zeros, verdicts a full handshake. A ticket that does not resume is
+// not a failure. Calls that set something up tell more where they are given a `stek_failure`, which
+// may be NULL.
 //
 // Threads: every call may be made from any thread at any time, but closing a handle that another
 // thread uses. Issuing and resuming wait for no lock. There is no hidden thread: call
@@ -407,8 +409,8 @@ STEK_API enum stek_error stek_tickets_issue(const stek_tickets* tickets,
 /// ClientHello.
 ///
 /// `session` is filled when the verdict is to resume, and zeros otherwise. `room` takes what its
-/// pointers point to: STEK_MAX_TICKET bytes always suffice, and few sessions need any. When it is
-/// too small, the verdict stands, and the session is zeros.
+/// pointers point to: STEK_MAX_TICKET bytes always suffice, and few sessions need any. After a
+/// failure the verdict is a full handshake.
 STEK_API enum stek_error stek_tickets_resume(const stek_tickets* tickets, const void* hello,
                                              size_t hello_size, int transport, int64_t now,
                                              struct stek_verdict* verdict,

@@ -57,6 +57,13 @@ bool offers_tls13(const ClientHello& hello) noexcept {
              hello.supported_versions->end();
 }
 
+void set_session_id_context(const Connection& connection, SSL& ssl) noexcept {
+  const Bytes context = session_id_context(connection);
+  if (context.empty()) return;  // the application may have set one, and not told
+  SSL_set_session_id_context(&ssl, reinterpret_cast<const unsigned char*>(context.data()),
+                             static_cast<unsigned>(context.size()));
+}
+
 void meet(Connection& connection, SSL& ssl) {
   const Options& options = connection.attached->options;
   auto hello = read_hello(ssl);
@@ -73,10 +80,7 @@ void meet(Connection& connection, SSL& ssl) {
   connection.encrypt_then_mac = hello->encrypt_then_mac;
   connection.could_issue =
       hello->extended_master_secret || tickets->policy().legacy_ems == LegacyEms::resume;
-  if (const Context& context = tickets->policy().context; context != Context{}) {
-    SSL_set_session_id_context(&ssl, reinterpret_cast<const unsigned char*>(context.data()),
-                               sizeof context);
-  }
+  if (options.session_id_context.empty()) set_session_id_context(connection, ssl);
   if (offers_tls13(*hello)) {
     connection.hello = *std::move(hello);
   } else {
@@ -86,6 +90,8 @@ void meet(Connection& connection, SSL& ssl) {
 
 int on_client_hello(SSL* ssl, int* alert, void* attachment) noexcept {
   const auto& attached = *static_cast<const Attachment*>(attachment);
+  // Nothing of another hello is left, should the application refuse this one.
+  if (Connection* before = connection_of(*ssl)) *before = Connection();
   if (attached.options.client_hello != nullptr) {
     const int theirs =
         attached.options.client_hello(ssl, alert, attached.options.client_hello_argument);
@@ -246,9 +252,10 @@ Connection* connection_of(const SSL& ssl) noexcept {
 }
 
 Bytes session_id_context(const Connection& connection) noexcept {
+  const std::string& own = connection.attached->options.session_id_context;
+  if (!own.empty()) return std::as_bytes(std::span(own));
   const Context& context = connection.tickets->policy().context;
-  if (context != Context{}) return context;
-  return std::as_bytes(std::span(connection.attached->options.session_id_context));
+  return context == Context{} ? Bytes() : Bytes(context);
 }
 
 void decide_tls13(Connection& connection, SSL& ssl) {

@@ -46,13 +46,15 @@ void issue(SSL& ssl, Connection& connection) {
   // ticket.
   const bool elsewhere = SSL_session_reused(&ssl) != 0 && !connection.restored;
   if (elsewhere || is_stateful(ssl)) return;
+  SSL_SESSION& theirs = *SSL_get_session(&ssl);
+  // What would be refused is not offered either.
+  if (!connection.tickets->policy().early_data) SSL_SESSION_set_max_early_data(&theirs, 0);
   const auto session = neutral_session(ssl, connection);
   if (!session) return;
   std::array<std::byte, max_ticket> room;
   const auto ticket = connection.tickets->issue(*session, room);
   if (!ticket) return;
   connection.ticket.assign(ticket->bytes.begin(), ticket->bytes.end());
-  SSL_SESSION& theirs = *SSL_get_session(&ssl);
   SSL_SESSION_set_timeout(&theirs, ticket->lifetime_hint.count());
   if (!make_room(theirs, connection)) connection.ticket.clear();
 }

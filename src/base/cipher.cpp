@@ -11,29 +11,10 @@
 
 namespace stek {
 
-namespace {
-
-// That which passed its test; set before the first key is expanded, and then for good.
-constinit const Aes256GcmLibrary* aes256gcm = nullptr;
-
-}  // namespace
+constinit const Aes256GcmLibrary* aes256gcm_in_use = nullptr;
 
 void Aes256GcmKey::assign(std::span<const std::byte, 32> key) noexcept {
-  if (cipher_tests().aes256gcm) aes256gcm->expand(state_, key);
-}
-
-void Aes256GcmKey::seal(Room out, std::span<std::byte, tag_size> tag, Bytes plaintext,
-                        Bytes associated,
-                        std::span<const std::byte, nonce_size> nonce) const noexcept {
-  aes256gcm->seal(state_, out, tag, plaintext, associated, nonce);
-}
-
-bool Aes256GcmKey::open(Room out, Bytes ciphertext, std::span<const std::byte, tag_size> tag,
-                        Bytes associated,
-                        std::span<const std::byte, nonce_size> nonce) const noexcept {
-  if (aes256gcm->open(state_, out, ciphertext, tag, associated, nonce)) return true;
-  wipe(out);
-  return false;
+  if (cipher_tests().aes256gcm) aes256gcm_in_use->expand(state_.data(), key.data());
 }
 
 void xchacha20poly1305::seal(Room out, std::span<std::byte, tag_size> tag, Bytes plaintext,
@@ -83,16 +64,19 @@ bool answers(const Aes256GcmLibrary& library) noexcept {
   auto tag = bytes_of<16>("76fc6ece0f4e1768cddf8853bb2d551b");
 
   alignas(64) std::array<std::byte, aes256gcm_state_size> expanded{};
-  library.expand(expanded, key);
+  library.expand(expanded.data(), key.data());
   std::array<std::byte, 60> out{};
   std::array<std::byte, 16> sealed_tag{};
-  library.seal(expanded, out, sealed_tag, plaintext, associated, nonce);
+  library.seal(expanded.data(), out.data(), sealed_tag.data(), plaintext, associated, nonce.data());
   if (out != ciphertext || sealed_tag != tag) return false;
-  if (!library.open(expanded, out, ciphertext, tag, associated, nonce) || out != plaintext) {
+  if (!library.open(expanded.data(), out.data(), ciphertext, tag.data(), associated,
+                    nonce.data()) ||
+      out != plaintext) {
     return false;
   }
   tag[0] ^= std::byte{1};
-  return !library.open(expanded, out, ciphertext, tag, associated, nonce);
+  return !library.open(expanded.data(), out.data(), ciphertext, tag.data(), associated,
+                       nonce.data());
 }
 
 /// libsodium's bytes, for lengths that a vectorised implementation goes about in other ways.
@@ -101,8 +85,8 @@ bool agrees_with_sodium(const Aes256GcmLibrary& library) noexcept {
   const auto nonce = bytes_of<12>("cafebabefacedbaddecaf888");
   alignas(64) std::array<std::byte, aes256gcm_state_size> ours{};
   alignas(64) std::array<std::byte, aes256gcm_state_size> theirs{};
-  library.expand(ours, key);
-  aes256gcm_sodium.expand(theirs, key);
+  library.expand(ours.data(), key.data());
+  aes256gcm_sodium.expand(theirs.data(), key.data());
   std::array<std::byte, 4099> plain{};
   for (std::size_t i = 0; i < plain.size(); ++i) plain[i] = static_cast<std::byte>(i * 7);
   return std::ranges::all_of(std::array<std::size_t, 5>{1, 112, 128, 1024, 4099}, [&](auto size) {
@@ -112,11 +96,11 @@ bool agrees_with_sodium(const Aes256GcmLibrary& library) noexcept {
     std::array<std::byte, 4099> b{};
     std::array<std::byte, 16> tag_a{};
     std::array<std::byte, 16> tag_b{};
-    library.seal(ours, Room(a).first(size), tag_a, in, associated, nonce);
-    aes256gcm_sodium.seal(theirs, Room(b).first(size), tag_b, in, associated, nonce);
+    library.seal(ours.data(), a.data(), tag_a.data(), in, associated, nonce.data());
+    aes256gcm_sodium.seal(theirs.data(), b.data(), tag_b.data(), in, associated, nonce.data());
     return a == b && tag_a == tag_b &&
-           library.open(ours, Room(b).first(size), Bytes(a).first(size), tag_a, associated,
-                        nonce) &&
+           library.open(ours.data(), b.data(), Bytes(a).first(size), tag_a.data(), associated,
+                        nonce.data()) &&
            std::ranges::equal(Bytes(b).first(size), in);
   });
 }
@@ -193,9 +177,9 @@ bool xchacha20_hmac_answers() noexcept {
 const CipherTests& cipher_tests() noexcept {
   static const CipherTests tests = [] {
     if (sodium_init() < 0) return CipherTests{};
-    aes256gcm = chosen_aes256gcm();
+    aes256gcm_in_use = chosen_aes256gcm();
     return CipherTests{
-        .aes256gcm = aes256gcm != nullptr,
+        .aes256gcm = aes256gcm_in_use != nullptr,
         .xchacha20poly1305 = xchacha20poly1305_answers(),
         .xchacha20_hmac = xchacha20_hmac_answers(),
     };
@@ -204,7 +188,7 @@ const CipherTests& cipher_tests() noexcept {
 }
 
 std::string_view aes256gcm_library() noexcept {
-  return cipher_tests().aes256gcm ? aes256gcm->name : "none";
+  return cipher_tests().aes256gcm ? aes256gcm_in_use->name : "none";
 }
 
 }  // namespace stek

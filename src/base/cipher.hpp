@@ -36,10 +36,20 @@ class Aes256GcmKey {
   void assign(std::span<const std::byte, 32> key) noexcept;
   /// `out.size() == plaintext.size()`; may be the same bytes.
   void seal(Room out, std::span<std::byte, tag_size> tag, Bytes plaintext, Bytes associated,
-            std::span<const std::byte, nonce_size> nonce) const noexcept;
+            std::span<const std::byte, nonce_size> nonce) const noexcept {
+    aes256gcm_in_use->seal(state_.data(), out.data(), tag.data(), plaintext, associated,
+                           nonce.data());
+  }
   [[nodiscard]] bool open(Room out, Bytes ciphertext, std::span<const std::byte, tag_size> tag,
                           Bytes associated,
-                          std::span<const std::byte, nonce_size> nonce) const noexcept;
+                          std::span<const std::byte, nonce_size> nonce) const noexcept {
+    if (aes256gcm_in_use->open(state_.data(), out.data(), ciphertext, tag.data(), associated,
+                               nonce.data())) {
+      return true;
+    }
+    wipe(out);
+    return false;
+  }
 
  private:
   // Left as it is: a table of these is mapped, and a lane that is never used costs no page.

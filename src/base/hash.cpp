@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include "base/sodium_bytes.hpp"
+#include "base/wipe.hpp"
 
 namespace stek {
 
@@ -59,7 +60,7 @@ void HmacSha256Key::mac(std::span<std::byte, mac_size> out, Bytes message) const
   crypto_auth_hmacsha256_state state = load(state_);
   crypto_auth_hmacsha256_update(&state, u8(message), message.size());
   crypto_auth_hmacsha256_final(&state, u8(out));
-  sodium_memzero(&state, sizeof state);
+  wipe_object(state);
 }
 
 }  // namespace stek

@@ -15,6 +15,7 @@
 
 #include "base/hash.hpp"
 #include "base/memory.hpp"
+#include "base/wipe.hpp"
 
 namespace stek {
 
@@ -34,7 +35,7 @@ void hedge(Room nonce, std::span<const std::byte, 16> key, Bytes state,
   std::ranges::copy(state.first(std::min(state.size(), hedge_size)), message.begin());
   std::memcpy(message.data() + hedge_size, &time_stamp, sizeof time_stamp);
   const auto mixed = siphash(key, message);
-  wipe(message);
+  wipe_object(message);
   const std::size_t n = std::min(nonce.size(), mixed.size());
   for (std::size_t i = 0; i < n; ++i) nonce[i] ^= mixed[i];
 }
@@ -134,7 +135,7 @@ bool draw_hedged(Room nonce, Bytes state, void* vdso_state) noexcept {
   std::array<std::byte, 16> key;
   if (!draw_from_vdso(nonce, vdso_state) || !draw_from_vdso(key, vdso_state)) return false;
   hedge(nonce, key, state, time_stamp());
-  wipe(key);
+  wipe_object(key);
   return true;
 }
 

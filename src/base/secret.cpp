@@ -18,17 +18,4 @@ bool equal_secrets(Bytes a, Bytes b) noexcept {
   return sodium_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-// A word at a time, where sodium_is_zero goes by bytes: this is on every ticket's path.
-bool is_zero(Bytes bytes) noexcept {
-  std::uint64_t any = 0;
-  while (bytes.size() >= sizeof any) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data(), sizeof word);
-    any |= word;
-    bytes = bytes.subspan(sizeof word);
-  }
-  for (const std::byte b : bytes) any |= std::to_integer<std::uint64_t>(b);
-  return any == 0;
-}
-
 }  // namespace stek

@@ -15,6 +15,13 @@ auto* u8(Range&& bytes) noexcept {
   return reinterpret_cast<Char*>(bytes.data());
 }
 
+inline unsigned char* u8(std::byte* bytes) noexcept {
+  return reinterpret_cast<unsigned char*>(bytes);
+}
+inline const unsigned char* u8(const std::byte* bytes) noexcept {
+  return reinterpret_cast<const unsigned char*>(bytes);
+}
+
 /// As far down the stack as calls into libsodium reach that absorb a key. It wipes its own state,
 /// but not what its compression functions had on the stack: a key is a whole message block of
 /// BLAKE2b.

@@ -42,9 +42,8 @@ bool set_enum(std::int64_t from, Enum& to) noexcept {
 bool set_protocols(Bytes from, std::vector<ProtocolName>& to) {
   wire::Reader reader(from);
   while (!reader.empty()) {
-    auto name =
-        wire::Varying<ProtocolName>::get(reader.vector<std::uint8_t>(1, ProtocolName::max_size));
-    if (reader.ok()) to.push_back(*std::move(name));
+    const Bytes name = reader.vector<std::uint8_t>(1, ProtocolName::max_size);
+    if (reader.ok()) wire::Varying<ProtocolName>::get(name, to.emplace_back());
   }
   return reader.ok();
 }
@@ -82,6 +81,7 @@ Flaw read(const stek_policy* given, TicketerOptions& to) {
       !set_version(from->max_version, policy.max_version)) {
     return "policy: a version is none of TLS";
   }
+  if (policy.min_version > policy.max_version) return "policy: min_version is above max_version";
   if (!set_enum(from->legacy_ems, policy.legacy_ems)) return "policy: legacy_ems is none";
   if (!set_duration(from->lifetime, policy.lifetime) || !set_duration(from->cap, policy.cap) ||
       !set_duration(from->cap_tls13, policy.cap_tls13) || !set_duration(from->skew, policy.skew) ||

@@ -115,14 +115,13 @@ struct Outputs {
 };
 
 stek_error deliver(const Resumption& resumption, const Outputs& to, Room room) noexcept {
+  const bool resumes = resumption.verdict.outcome == Outcome::resume;
+  const std::size_t needed = resumes ? room_for(resumption.session, to.session) : 0;
+  if (to.room_size != nullptr) *to.room_size = needed;
+  if (needed > room.size()) return STEK_ROOM_TOO_SMALL;
   write(to.verdict, resumption);
-  std::size_t used = 0;
-  if (resumption.verdict.outcome == Outcome::resume) {
-    used = room_for(resumption.session, to.session);
-    if (used <= room.size()) write(to.session, resumption.session, room);
-  }
-  if (to.room_size != nullptr) *to.room_size = used;
-  return used <= room.size() ? STEK_OK : STEK_ROOM_TOO_SMALL;
+  if (resumes) write(to.session, resumption.session, room);
+  return STEK_OK;
 }
 
 /// `resume` takes the hello and the instant.
@@ -132,7 +131,7 @@ stek_error resume(const stek_tickets* tickets, std::optional<Bytes> hello_bytes,
   const auto instant = instant_from(now);
   const auto room = room_from(to.room, to.room_size);
   zero(to.room_size);
-  if (fits(to.verdict)) clear(to.verdict);
+  if (fits(to.verdict)) write(to.verdict, Resumption());
   if (fits(to.session)) clear(to.session);
   if (tickets == nullptr || !hello_bytes || !instant || !fits(to.verdict) || !fits(to.session) ||
       !room) {

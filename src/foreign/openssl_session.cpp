@@ -8,6 +8,7 @@ namespace stek::foreign {
 namespace {
 
 using der::Tag;
+using wire::make_in;
 using wire::Reader;
 using wire::value_in;
 using wire::Writer;
@@ -22,7 +23,11 @@ struct Octets<OpensslId> {
   static constexpr std::size_t max = OpensslId::max_size;
   static std::size_t size(const OpensslId& id) noexcept { return id.bytes().size(); }
   static void put(Writer& out, const OpensslId& id) noexcept { out.bytes(id.bytes()); }
-  static std::optional<OpensslId> get(Bytes bytes) noexcept { return OpensslId::from(bytes); }
+  static bool get(Bytes bytes, OpensslId& id) noexcept {
+    const auto read = OpensslId::from(bytes);
+    if (read) id = *read;
+    return read.has_value();
+  }
 };
 
 template <>
@@ -31,7 +36,10 @@ struct Octets<SessionSecret> {
   static constexpr std::size_t max = SessionSecret::max_size;
   static std::size_t size(const SessionSecret& secret) noexcept { return secret.size(); }
   static void put(Writer& out, const SessionSecret& secret) noexcept { out.bytes(secret.expose()); }
-  static std::optional<SessionSecret> get(Bytes bytes) noexcept { return SessionSecret(bytes); }
+  static bool get(Bytes bytes, SessionSecret& secret) noexcept {
+    secret.assign(bytes);
+    return true;
+  }
 };
 
 template <>
@@ -40,14 +48,19 @@ struct Octets<std::vector<std::byte>> {
   static constexpr std::size_t max = 0xffff;
   static std::size_t size(const std::vector<std::byte>& bytes) noexcept { return bytes.size(); }
   static void put(Writer& out, const std::vector<std::byte>& bytes) noexcept { out.bytes(bytes); }
-  static std::optional<std::vector<std::byte>> get(Bytes bytes) {
-    return std::vector(bytes.begin(), bytes.end());
+  static bool get(Bytes bytes, std::vector<std::byte>& read) {
+    read.assign(bytes.begin(), bytes.end());
+    return true;
   }
 };
 
 template <class V>
 const V* value_in(const V& member) noexcept {
   return &member;
+}
+template <class V>
+V& make_in(V& member) noexcept {
+  return member;
 }
 
 template <class M>
@@ -150,11 +163,7 @@ struct OctetString {
   static bool get(Reader& reader, OpensslSession& session) {
     const auto bytes = der::get(reader, tag);
     if (!bytes || !fits(bytes->size())) return false;
-    std::optional<V> value = Codec::get(*bytes);
-    if (!value) return false;
-    V& decoded = *value;
-    in<member>(session) = std::move(decoded);
-    return true;
+    return Codec::get(*bytes, make_in<V>(in<member>(session)));
   }
 
  private:

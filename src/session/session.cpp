@@ -5,9 +5,19 @@
 namespace stek {
 
 SessionSecret::SessionSecret(Bytes bytes) noexcept {
-  if (bytes.size() > max_size) return;
-  std::ranges::copy(bytes, bytes_.expose_room().begin());
-  size_ = static_cast<std::uint8_t>(bytes.size());
+  assign(bytes);
+}
+
+void SessionSecret::assign(Bytes bytes) noexcept {
+  const bool fits = bytes.size() <= max_size;
+  const std::span<std::byte, max_size> room = bytes_.expose_room();
+  if (fits && !bytes.empty()) std::memcpy(room.data(), bytes.data(), bytes.size());
+  truncate(fits ? bytes.size() : 0);
+}
+
+void SessionSecret::truncate(std::size_t size) noexcept {
+  if (size < size_) wipe(bytes_.expose_room().subspan(size));
+  size_ = static_cast<std::uint8_t>(size);
 }
 
 std::size_t secret_size(ProtocolVersion version, CipherSuite suite) noexcept {
@@ -16,14 +26,22 @@ std::size_t secret_size(ProtocolVersion version, CipherSuite suite) noexcept {
 }
 
 std::optional<HostName> HostName::from(std::string_view name) noexcept {
-  if (name.ends_with('.')) name.remove_suffix(1);
-  if (name.empty() || name.size() > max_size || name.ends_with('.')) return std::nullopt;
   HostName host;
-  for (const char c : name) {
-    if (c < '!' || c > '~') return std::nullopt;
-    host.text_[host.size_++] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return host.assign(name) ? std::optional(host) : std::nullopt;
+}
+
+// Without a branch on the bytes: every ticket has a name.
+bool HostName::assign(std::string_view name) noexcept {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  if (name.empty() || name.size() > max_size || name.ends_with('.')) return false;
+  bool printable = true;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const auto c = static_cast<unsigned char>(name[i]);
+    printable &= c >= '!' && c <= '~';
+    text_[i] = static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20U : c);
   }
-  return host;
+  size_ = static_cast<std::uint8_t>(name.size());
+  return printable;
 }
 
 HostNameHash hash_of(const HostName& name) noexcept {

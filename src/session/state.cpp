@@ -18,16 +18,15 @@ void Varying<CertificateChain>::put(wire::Writer& out, const CertificateChain& c
   }
 }
 
-std::optional<CertificateChain> Varying<CertificateChain>::get(Bytes bytes) {
-  CertificateChain chain;
+bool Varying<CertificateChain>::get(Bytes bytes, CertificateChain& chain) {
   wire::Reader reader(bytes);
   while (!reader.empty()) {
     const std::size_t high = reader.u8();
     const Bytes certificate = reader.bytes(high << 16U | reader.u16());
-    if (certificate.empty()) return std::nullopt;
+    if (certificate.empty()) return false;
     chain.certificates.emplace_back(certificate.begin(), certificate.end());
   }
-  return chain;
+  return true;
 }
 
 namespace state {
@@ -57,7 +56,7 @@ bool trim_secret(Session& session) noexcept {
   const Bytes field = session.secret.expose();
   if (size == field.size()) return true;
   if (!is_zero(field.subspan(size))) return false;
-  session.secret = SessionSecret(field.first(size));
+  session.secret.truncate(size);
   return true;
 }
 
@@ -93,7 +92,8 @@ std::expected<void, Error> encode(Room room, const Session& session, const Stamp
 }
 
 bool decode(Session& session, Bytes state, std::size_t smallest) noexcept try {
-  session = Session();
+  // The header overwrites all else.
+  options.clear(session);
   const bool good = decode_parts(session, state) && !flaw_of(session) &&
                     size_of(session, smallest) == state.size();
   if (!good) session = Session();

@@ -22,7 +22,7 @@ struct Fixed<SessionSecret> {
     out.zeros(size - secret.size());
   }
   static bool get(Reader& in, SessionSecret& secret) noexcept {
-    secret = SessionSecret(in.bytes(size));
+    secret.assign(in.bytes(size));
     return true;
   }
 };
@@ -35,11 +35,9 @@ struct Varying<HostName> {
   static void put(Writer& out, const HostName& name) noexcept {
     out.bytes(std::as_bytes(std::span(name.text())));
   }
-  static std::optional<HostName> get(Bytes bytes) noexcept {
+  static bool get(Bytes bytes, HostName& name) noexcept {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    auto name = HostName::from(text);
-    if (name && name->text() != text) return std::nullopt;
-    return name;
+    return name.assign(text) && name.text() == text;
   }
 };
 
@@ -51,8 +49,9 @@ struct Varying<ProtocolName> {
   static void put(Writer& out, const ProtocolName& name) noexcept {
     out.bytes(std::as_bytes(std::span(name.bytes)));
   }
-  static std::optional<ProtocolName> get(Bytes bytes) {
-    return ProtocolName{{reinterpret_cast<const char*>(bytes.data()), bytes.size()}};
+  static bool get(Bytes bytes, ProtocolName& name) {
+    name.bytes.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return true;
   }
 };
 
@@ -65,7 +64,10 @@ struct Varying<SecretBytes> {
   static constexpr std::size_t max = largest_value;
   static std::size_t size(const SecretBytes& bytes) noexcept { return bytes.size(); }
   static void put(Writer& out, const SecretBytes& bytes) noexcept { out.bytes(bytes.expose()); }
-  static std::optional<SecretBytes> get(Bytes bytes) { return SecretBytes(bytes); }
+  static bool get(Bytes bytes, SecretBytes& secret) {
+    secret = SecretBytes(bytes);
+    return true;
+  }
 };
 
 /// Each certificate behind its length in three bytes: RFC 5246 section 7.4.2's certificate_list.
@@ -76,7 +78,7 @@ struct Varying<CertificateChain> {
   static constexpr std::size_t max = largest_value;
   static std::size_t size(const CertificateChain& chain) noexcept;
   static void put(Writer& out, const CertificateChain& chain) noexcept;
-  static std::optional<CertificateChain> get(Bytes bytes);
+  static bool get(Bytes bytes, CertificateChain& chain);
 };
 
 }  // namespace wire

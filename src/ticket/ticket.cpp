@@ -1,5 +1,7 @@
 #include "ticket/ticket.hpp"
 
+#include "base/wipe.hpp"
+
 namespace stek::ticket {
 namespace {
 
@@ -91,7 +93,7 @@ bool decrypt(Room state, Opening<Profile::rfc5077> ticket, const TicketKey& key)
   const bool genuine = equal_secrets(mac, ticket.tag()) &&
                        std::ranges::equal(length_of(ticket.body()), ticket.length());
   // The right MAC of a forged ticket would be a forgery.
-  wipe(mac);
+  wipe_object(mac);
   if (!genuine) {
     wipe(state);
     return false;

@@ -20,7 +20,7 @@ class Reader {
   [[nodiscard]] bool done() const noexcept { return ok() && empty(); }
   [[nodiscard]] Bytes rest() const noexcept { return rest_; }
 
-  Bytes bytes(std::size_t n) noexcept {
+  [[gnu::always_inline]] Bytes bytes(std::size_t n) noexcept {
     if (n > rest_.size()) {
       failed_ = true;
       rest_ = {};
@@ -33,7 +33,7 @@ class Reader {
 
   /// A number of as many bytes as `N` has; zero once failed.
   template <std::unsigned_integral N>
-  N number() noexcept {
+  [[gnu::always_inline]] N number() noexcept {
     std::array<std::byte, sizeof(N)> taken{};
     if (const Bytes from = bytes(sizeof(N)); !from.empty()) {
       std::memcpy(taken.data(), from.data(), sizeof(N));

@@ -9,11 +9,13 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <concepts>
 #include <optional>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -199,17 +201,22 @@ struct Header {
   explicit constexpr Header(std::string_view its_name, Parts... its_parts)
       : name(its_name), parts(its_parts...) {}
 
+  // Each part has a reader or writer of its own, of a size that the compiler knows.
   template <class T>
   void encode(std::span<std::byte, size> out, const T& record) const noexcept {
-    Writer writer(out);
-    std::apply([&](const auto&... part) { (part.put(writer, record), ...); }, parts);
+    for_each_part([&]<std::size_t offset, std::size_t its_size>(const auto& part) {
+      Writer writer(out.template subspan<offset, its_size>());
+      part.put(writer, record);
+      return true;
+    });
   }
   /// False when any field refuses its bytes.
   template <class T>
   [[nodiscard]] bool decode(std::span<const std::byte, size> bytes, T& record) const noexcept {
-    Reader reader(bytes);
-    return std::apply([&](const auto&... part) { return (part.get(reader, record) && ...); },
-                      parts);
+    return for_each_part([&]<std::size_t offset, std::size_t its_size>(const auto& part) {
+      Reader reader(bytes.template subspan<offset, its_size>());
+      return part.get(reader, record);
+    });
   }
 
   template <auto member>
@@ -224,13 +231,31 @@ struct Header {
   static void set(std::span<std::byte, size> encoded, const TypeOf<member>& value) noexcept {
     constexpr std::size_t offset = offset_of<member>();
     static_assert(offset < size, "not a field of this header");
-    Writer writer(encoded.subspan(offset));
+    Writer writer(encoded.template subspan<offset, Fixed<TypeOf<member>>::size>());
     Fixed<TypeOf<member>>::put(writer, value);
+  }
+
+ private:
+  static constexpr auto offsets = [] {
+    std::array<std::size_t, sizeof...(Parts)> starts{};
+    std::size_t at = 0;
+    std::size_t i = 0;
+    ((starts[i++] = at, at += Parts::size), ...);
+    return starts;
+  }();
+
+  /// Until one gives false.
+  template <class Work>
+  bool for_each_part(const Work& work) const noexcept {
+    return [&]<std::size_t... i>(std::index_sequence<i...>) {
+      return (work.template operator()<offsets[i], Parts::size>(std::get<i>(parts)) && ...);
+    }(std::index_sequence_for<Parts...>());
   }
 };
 
 /// How a type lies in an option: `min` and `max` bytes, `put`, and `get`, which refuses bytes that
-/// are no value. `get` is given between `min` and `max` bytes, and may throw std::bad_alloc.
+/// are no value. `get` is given between `min` and `max` bytes and a value as new, and may throw
+/// std::bad_alloc.
 template <class V>
 struct Varying;
 
@@ -241,10 +266,9 @@ struct Varying<V> {
   static constexpr std::size_t max = Fixed<V>::size;
   static std::size_t size(const V& /*value*/) noexcept { return Fixed<V>::size; }
   static void put(Writer& out, const V& value) noexcept { Fixed<V>::put(out, value); }
-  static std::optional<V> get(Bytes bytes) noexcept {
+  static bool get(Bytes bytes, V& value) noexcept {
     Reader reader(bytes);
-    V value{};
-    return Fixed<V>::get(reader, value) ? std::optional(value) : std::nullopt;
+    return Fixed<V>::get(reader, value);
   }
 };
 
@@ -259,12 +283,12 @@ struct Varying<std::vector<N>> {
   static void put(Writer& out, const std::vector<N>& list) noexcept {
     for (const N n : list) out.number(n);
   }
-  static std::optional<std::vector<N>> get(Bytes bytes) {
-    if (bytes.size() % sizeof(N) != 0) return std::nullopt;
-    std::vector<N> list(bytes.size() / sizeof(N));
+  static bool get(Bytes bytes, std::vector<N>& list) {
+    if (bytes.size() % sizeof(N) != 0) return false;
+    list.resize(bytes.size() / sizeof(N));
     Reader reader(bytes);
     for (N& n : list) n = reader.number<N>();
-    return list;
+    return true;
   }
 };
 
@@ -292,6 +316,20 @@ bool is_set(const std::vector<N>& member) noexcept {
 template <class... Alternatives>
 bool is_set(const std::variant<std::monostate, Alternatives...>& member) noexcept {
   return member.index() != 0;
+}
+
+/// Makes room for a value where there is none yet.
+template <class V>
+V& make_in(std::optional<V>& member) {
+  return member.emplace();
+}
+template <class V, class... Alternatives>
+V& make_in(std::variant<Alternatives...>& member) {
+  return member.template emplace<V>();
+}
+template <class V, class N>
+V& make_in(std::vector<N>& member) {
+  return member;
 }
 
 /// An optional field: `member` is a std::optional<V>, a variant of which V is an alternative, or a
@@ -325,11 +363,11 @@ struct Option {
     if (is_set(record.*member) || bytes.size() < Codec::min || bytes.size() > Codec::max) {
       return false;
     }
-    std::optional<V> value = Codec::get(bytes);
-    if (!value) return false;
-    V& decoded = *value;
-    record.*member = std::move(decoded);
-    return true;
+    return Codec::get(bytes, make_in<V>(record.*member));
+  }
+  template <class T>
+  static void clear(T& record) noexcept {
+    record.*member = {};
   }
 };
 
@@ -352,6 +390,11 @@ struct Options {
   template <class T>
   void encode(Writer& out, const T& record) const noexcept {
     std::apply([&](const auto&... part) { (part.put(out, record), ...); }, parts);
+  }
+  /// Leaves every option absent.
+  template <class T>
+  void clear(T& record) const noexcept {
+    std::apply([&](const auto&... part) { (part.clear(record), ...); }, parts);
   }
   /// Reads up to the padding, which begins with a type of zero, or the end. False for an unknown
   /// type, a type out of order, or a value that is refused.
@@ -386,12 +429,10 @@ struct Nested {
   static constexpr std::size_t max = options.most;
   static std::size_t size(const V& record) noexcept { return options.size(record); }
   static void put(Writer& out, const V& record) noexcept { options.encode(out, record); }
-  static std::optional<V> get(Bytes bytes) {
+  static bool get(Bytes bytes, V& record) {
     Reader reader(bytes);
-    V record;
     // No padding in here: all of the bytes are options.
-    if (!options.decode(reader, record) || !reader.done()) return std::nullopt;
-    return record;
+    return options.decode(reader, record) && reader.done();
   }
 };
 template <class V>

@@ -14,14 +14,14 @@ class Writer {
   [[nodiscard]] bool ok() const noexcept { return !failed_; }
   [[nodiscard]] std::size_t used() const noexcept { return used_; }
 
-  void bytes(Bytes bytes) noexcept {
+  [[gnu::always_inline]] void bytes(Bytes bytes) noexcept {
     if (const Room place = take(bytes.size()); !bytes.empty() && place.size() == bytes.size()) {
       std::memcpy(place.data(), bytes.data(), bytes.size());
     }
   }
 
   template <std::unsigned_integral N>
-  void number(N n) noexcept {
+  [[gnu::always_inline]] void number(N n) noexcept {
     const N in_order = big_endian(n);
     bytes(std::as_bytes(std::span(&in_order, 1)));
   }
@@ -31,7 +31,7 @@ class Writer {
   }
 
  private:
-  Room take(std::size_t n) noexcept {
+  [[gnu::always_inline]] Room take(std::size_t n) noexcept {
     if (n > room_.size() - used_) {
       failed_ = true;
       return {};

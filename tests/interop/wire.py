@@ -55,6 +55,7 @@ class Scenario:
     wait: float = 0
     versions: tuple = (TLS12,)
     rotate: bool = False
+    libraries: tuple = ('mbedtls', 'openssl')
 
 
 BOTH = (TLS12, TLS13)
@@ -86,6 +87,13 @@ SCENARIOS = [
              'handshake=full reason=identity_missing', again=Hello(certificate=True), next_server=('--client-ca', 'CA'),
              versions=BOTH),
     Scenario('12.30 and never a way around it', 'failed', 'handshake=failed', next_server=('--client-ca', 'CA')),
+    Scenario('12.30 a client is known again by its certificate, in its context', 'resumed', 'handshake=resumed reason=resumes',
+             first=Hello(certificate=True), server=('--client-ca', 'CA', '--context', 'one'),
+             next_server=('--client-ca', 'CA', '--context', 'one'), versions=BOTH, libraries=('openssl',)),
+    Scenario('12.30 and in no other', 'full', 'handshake=full reason=context_differs',
+             first=Hello(certificate=True), again=Hello(certificate=True),
+             server=('--client-ca', 'CA', '--context', 'one'), next_server=('--client-ca', 'CA', '--context', 'two'),
+             versions=BOTH, libraries=('openssl',)),
     Scenario('12.3 an altered ticket is a full handshake', 'full', 'handshake=full reason=altered',
              again=Hello(flip=100), versions=BOTH),
     Scenario('12.3 a ticket under a name that nobody has is a full handshake', 'full',
@@ -247,15 +255,16 @@ def play(scenario, version, issuer, acceptor, client, folder):
     return None
 
 
-def pairs(version):
-    libraries = [library for library in LIBRARIES if version == TLS12 or library != 'mbedtls']
+def pairs(scenario, version):
+    libraries = [library for library in LIBRARIES
+                 if library in scenario.libraries and (version == TLS12 or library != 'mbedtls')]
     return itertools.product(libraries, libraries)
 
 
 def cases():
     for scenario in SCENARIOS:
         for version in scenario.versions:
-            for issuer, acceptor in pairs(version):
+            for issuer, acceptor in pairs(scenario, version):
                 for client in CLIENTS:
                     if version in client.versions:
                         yield scenario, version, issuer, acceptor, client

@@ -63,6 +63,14 @@ void serve_all(const Serve& serve, stek::Ticketer& ticketer, int listener, int s
   }
 }
 
+// A real server would hash what authenticated the client: the virtual host, the trust anchors.
+stek::Context context_named(const std::string& name) {
+  stek::Context context{};
+  const auto bytes = std::as_bytes(std::span(name)).first(std::min(name.size(), context.size()));
+  std::ranges::copy(bytes, context.begin());
+  return context;
+}
+
 int run(const Options& options) {
   stek::FileStore store{without_scheme(options.ring)};
   auto ticketer = stek::Ticketer::open(store);
@@ -70,7 +78,7 @@ int run(const Options& options) {
     complain(ticketer.error());
     return 1;
   }
-  const auto tickets = ticketer->in(options.domain);
+  const auto tickets = ticketer->in(options.domain, context_named(options.context));
   if (!tickets) {
     complain(tickets.error());
     return 1;
@@ -188,6 +196,11 @@ int main(int argc, char** argv) try {
       ->capture_default_str();
   app.add_option("--port", options.port, "port on 127.0.0.1; 0 chooses one")->capture_default_str();
   app.add_option("--domain", options.domain, "trust domain of the tickets")->capture_default_str();
+  app.add_option("--context", options.context,
+                 "what configuration a session was authenticated under, up to 16 bytes")
+      ->check([](const std::string& name) {
+        return name.size() <= sizeof(stek::Context) ? "" : "longer than 16 bytes";
+      });
   auto* certificate = app.add_option("--cert", options.certificate,
                                      "certificate chain (PEM); without it one is made in memory");
   auto* key = app.add_option("--key", options.key, "private key of the certificate (PEM)");

@@ -20,6 +20,7 @@ struct Options {
   std::string ring = "keys/ring.json";
   std::uint16_t port = 0;
   std::string domain = "demo";
+  std::string context;
   std::string certificate;
   std::string key;
   std::string cipher_suites;
