@@ -32,12 +32,15 @@ bool system_random(Room room) noexcept {
 void hedge(Room nonce, std::span<const std::byte, 16> key, Bytes state,
            std::uint64_t time_stamp) noexcept {
   std::array<std::byte, hedge_size + sizeof time_stamp> message{};
-  std::ranges::copy(state.first(std::min(state.size(), hedge_size)), message.begin());
+  std::memcpy(message.data(), state.data(), std::min(state.size(), hedge_size));
   std::memcpy(message.data() + hedge_size, &time_stamp, sizeof time_stamp);
   const auto mixed = siphash(key, message);
   wipe_object(message);
   const std::size_t n = std::min(nonce.size(), mixed.size());
-  for (std::size_t i = 0; i < n; ++i) nonce[i] ^= mixed[i];
+  std::array<std::byte, 16> hedged{};
+  std::memcpy(hedged.data(), nonce.data(), n);
+  for (std::size_t i = 0; i < hedged.size(); ++i) hedged[i] ^= mixed[i];
+  std::memcpy(nonce.data(), hedged.data(), n);
 }
 
 bool NoncePool::draw(Room nonce, Bytes state, std::uint64_t time_stamp) noexcept {

@@ -95,7 +95,8 @@ struct Fixed<std::array<std::byte, N>> {
   static constexpr std::size_t size = N;
   static void put(Writer& out, const std::array<std::byte, N>& value) noexcept { out.bytes(value); }
   static bool get(Reader& in, std::array<std::byte, N>& value) noexcept {
-    std::ranges::copy(in.bytes(N), value.begin());
+    const Bytes bytes = in.bytes(N);
+    if (bytes.size() == N) std::memcpy(value.data(), bytes.data(), N);
     return true;
   }
 };
