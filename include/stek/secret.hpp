@@ -28,6 +28,19 @@ inline bool is_zero(Bytes bytes) noexcept {
   return any == 0;
 }
 
+/// The same where the compiler knows how many there are.
+template <std::size_t N>
+  requires(N != std::dynamic_extent && N % sizeof(std::uint64_t) == 0)
+bool is_zero(std::span<const std::byte, N> bytes) noexcept {
+  std::uint64_t any = 0;
+  for (std::size_t i = 0; i < N; i += sizeof any) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + i, sizeof word);
+    any |= word;
+  }
+  return any == 0;
+}
+
 /// Exactly `N` secret bytes, zero until filled. Search for `expose` to find every reader.
 template <std::size_t N>
 class Secret {

@@ -70,6 +70,8 @@ class SessionSecret {
   [[nodiscard]] SessionSecret copy() const noexcept { return SessionSecret(expose()); }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] Bytes expose() const noexcept { return bytes_.expose().first(size_); }
+  /// In constant time, the length aside. Behind a shorter secret there are zeros.
+  [[nodiscard]] bool is_zero() const noexcept { return stek::is_zero(bytes_.expose()); }
 
   friend bool operator==(const SessionSecret& a, const SessionSecret& b) noexcept {
     return equal_secrets(a.expose(), b.expose());

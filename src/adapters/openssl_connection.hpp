@@ -49,8 +49,8 @@ Connection* connection_of(const SSL& ssl) noexcept;
 /// Of a TLS 1.3 hello, whose suite OpenSSL has selected by now. Does nothing the second time.
 void decide_tls13(Connection& connection, SSL& ssl);
 
-/// What a session is bound to in OpenSSL's eyes: what the application says that it has set, else the
-/// context of the tickets. Empty when there is neither.
+/// What a session is bound to in OpenSSL's eyes: what the application says that it has set, else
+/// the context of the tickets. Empty when there is neither.
 Bytes session_id_context(const Connection& connection) noexcept;
 
 // OpenSSL's callbacks, but for that on the ClientHello.

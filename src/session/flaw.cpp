@@ -46,7 +46,7 @@ Flaw flaw_of_secret(const Session& session) noexcept {
   if (session.secret.size() != secret_size(session.version, session.cipher_suite)) {
     return "secret: not of the length that version and suite give";
   }
-  if (is_zero(session.secret.expose())) return "secret: all zero";
+  if (session.secret.is_zero()) return "secret: all zero";
   return std::nullopt;
 }
 
