@@ -18,6 +18,10 @@ Bytes part(SSL& ssl, Get get) noexcept {
   return std::as_bytes(std::span(data, size));
 }
 
+struct Freer {
+  void operator()(int* list) const noexcept { OPENSSL_free(list); }
+};
+
 struct Extension {
   std::uint16_t type;
   Bytes body;
@@ -28,7 +32,7 @@ std::vector<Extension> extensions_of(SSL& ssl) {
   int* types = nullptr;
   std::size_t count = 0;
   if (SSL_client_hello_get1_extensions_present(&ssl, &types, &count) != 1) return {};
-  const std::unique_ptr<int, decltype([](int* list) { OPENSSL_free(list); })> owner(types);
+  const std::unique_ptr<int, Freer> owner(types);
   std::vector<Extension> extensions;
   for (const int type : std::span(types, count)) {
     const unsigned char* data = nullptr;

@@ -90,16 +90,19 @@ bool has_identity(const Session& session) noexcept {
 /// When the client's identity ends. It may be another than that of the ticket: a client of TLS 1.3
 /// can show a certificate at any time.
 std::optional<Instant> identity_end(const Session& session, const SSL& ssl,
-                                    const Connection& connection) noexcept {
+                                    const Connection& connection) {
   const bool sealed =
       connection.restored && session.client_identity == connection.sealed.client_identity;
   return sealed ? connection.sealed.identity_expires : end_of_verified_chain(ssl);
 }
 
+struct Freer {
+  void operator()(SSL_SESSION* session) const noexcept { SSL_SESSION_free(session); }
+};
+
 /// Without the server name, which is there in the client's spelling, if at all.
 WipedBytes encoded(const SSL_SESSION& session) {
-  const std::unique_ptr<SSL_SESSION, decltype([](SSL_SESSION* s) { SSL_SESSION_free(s); })> copy(
-      SSL_SESSION_dup(&session));
+  const std::unique_ptr<SSL_SESSION, Freer> copy(SSL_SESSION_dup(&session));
   if (!copy || SSL_SESSION_set1_hostname(copy.get(), nullptr) != 1) throw std::bad_alloc();
   const int size = i2d_SSL_SESSION(copy.get(), nullptr);
   WipedBytes der(static_cast<std::size_t>(std::max(size, 0)));

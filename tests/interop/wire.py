@@ -55,6 +55,7 @@ class Scenario:
     wait: float = 0
     versions: tuple = (TLS12,)
     rotate: bool = False
+    revoke: bool = False
     libraries: tuple = ('mbedtls', 'openssl')
 
 
@@ -104,6 +105,8 @@ SCENARIOS = [
              schedule=BRIEF, wait=2.1),
     Scenario('a ticket of a retired key resumes, and is renewed', 'resumed',
              'handshake=resumed reason=resumes renewed=yes', rotate=True, versions=BOTH),
+    Scenario('a ticket of a key that is in the ring no more is a full handshake', 'full',
+             'handshake=full reason=unknown_key .*issued=yes', revoke=True, versions=BOTH),
 ]
 
 
@@ -245,6 +248,8 @@ def play(scenario, version, issuer, acceptor, client, folder):
     time.sleep(scenario.wait)
     if scenario.rotate:
         rotate(ring)
+    if scenario.revoke:
+        make_ring(ring)
     with Server(acceptor, ring, scenario.next_server, folder) as server:
         saw = client.meet(server.port, version, scenario.again, session, folder)
         said = server.said()
