@@ -1,4 +1,4 @@
-// Tickets for servers on OpenSSL 3 (TLS 1.0 to 1.3; tested with 3.0).
+// Tickets for servers on OpenSSL 3 (TLS 1.0 to 1.3), tested with 3.0.
 //
 //   auto shop = ticketer->in("public", context);
 //   SSL_CTX* ctx = ...;                                  // certificates, versions, suites: as ever
@@ -59,9 +59,8 @@ struct Options {
 ///
 /// Where tickets have a `context`, and `session_id_context` is empty, it becomes the session id
 /// context of the connection. With neither, a connection that asks for a client certificate resumes
-/// nothing. OpenSSL's own session cache goes on serving clients without
-/// tickets, by OpenSSL's own rules; to have every resumption decided here, turn it off
-/// (SSL_CTX_set_session_cache_mode).
+/// nothing. OpenSSL's own session cache goes on serving clients without tickets, by OpenSSL's own
+/// rules; to have every resumption decided here, turn it off (SSL_CTX_set_session_cache_mode).
 ///
 /// No ticket of stek: under SSL_OP_NO_TICKET; in TLS 1.3 with early data and without
 /// SSL_OP_NO_ANTI_REPLAY, where OpenSSL keeps sessions itself; for a session out of OpenSSL's cache
