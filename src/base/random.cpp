@@ -32,7 +32,8 @@ bool system_random(Room room) noexcept {
 void hedge(Room nonce, std::span<const std::byte, 16> key, Bytes state,
            std::uint64_t time_stamp) noexcept {
   std::array<std::byte, hedge_size + sizeof time_stamp> message{};
-  std::memcpy(message.data(), state.data(), std::min(state.size(), hedge_size));
+  const Bytes mixed_in = state.first(std::min(state.size(), hedge_size));
+  if (!mixed_in.empty()) std::memcpy(message.data(), mixed_in.data(), mixed_in.size());
   std::memcpy(message.data() + hedge_size, &time_stamp, sizeof time_stamp);
   const auto mixed = siphash(key, message);
   wipe_object(message);
