@@ -11,17 +11,12 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "deleter.hpp"
+
 namespace certificates {
 
-template <auto F>
-struct Free {
-  template <class T>
-  void operator()(T* thing) const {
-    F(thing);
-  }
-};
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using PrivateKey = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
+using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
+using PrivateKey = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 
 struct Identity {
   Certificate certificate;

@@ -227,23 +227,6 @@ struct Met : Server {
   ClientSession session;
 };
 
-void check_full_handshake(const Meeting& meeting, Reason reason) {
-  CHECK(meeting.completed);
-  CHECK_FALSE(meeting.resumed);
-  CHECK_FALSE(meeting.server_resumed);
-  CHECK(meeting.client_alert == 0);
-  CHECK(meeting.verdict.outcome == Outcome::full_handshake);
-  CHECK(name_of(meeting.verdict.reason) == name_of(reason));
-}
-
-void check_resumed(const Meeting& meeting) {
-  CHECK(meeting.completed);
-  CHECK(meeting.resumed);
-  CHECK(meeting.server_resumed);
-  CHECK(meeting.verdict.outcome == Outcome::resume);
-  CHECK(name_of(meeting.verdict.reason) == name_of(Reason::resumes));
-}
-
 // ---- The rules ---------------------------------------------------------------------------------
 
 TEST_CASE("12.2 RFC 5077 3.2: a client that asks for a ticket gets one in a full handshake") {

@@ -15,6 +15,8 @@
 
 #include <stek/resumption.hpp>
 
+#include "deleter.hpp"
+
 namespace openssl_client {
 
 inline constexpr int extension_session_ticket = 35;
@@ -25,13 +27,6 @@ inline const std::string gcm = "ECDHE-ECDSA-AES128-GCM-SHA256";
 inline const std::string other_gcm = "ECDHE-ECDSA-AES256-GCM-SHA384";
 inline const std::string cbc = "ECDHE-ECDSA-AES128-SHA256";
 
-template <auto F>
-struct Deleter {
-  template <class T>
-  void operator()(T* thing) const {
-    F(thing);
-  }
-};
 using ClientContext = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
 using Client = std::unique_ptr<SSL, Deleter<SSL_free>>;
 using ClientSession = std::unique_ptr<SSL_SESSION, Deleter<SSL_SESSION_free>>;
@@ -194,6 +189,25 @@ inline Client client_for(SSL_CTX& context, const Hello& hello, Meeting& meeting)
                                        static_cast<int>(ticket.size())) == 1);
   }
   return client;
+}
+
+// ---- What to expect of a meeting
+
+inline void check_full_handshake(const Meeting& meeting, stek::Reason reason) {
+  CHECK(meeting.completed);
+  CHECK_FALSE(meeting.resumed);
+  CHECK_FALSE(meeting.server_resumed);
+  CHECK(meeting.client_alert == 0);
+  CHECK(meeting.verdict.outcome == stek::Outcome::full_handshake);
+  CHECK(name_of(meeting.verdict.reason) == name_of(reason));
+}
+
+inline void check_resumed(const Meeting& meeting) {
+  CHECK(meeting.completed);
+  CHECK(meeting.resumed);
+  CHECK(meeting.server_resumed);
+  CHECK(meeting.verdict.outcome == stek::Outcome::resume);
+  CHECK(name_of(meeting.verdict.reason) == name_of(stek::Reason::resumes));
 }
 
 }  // namespace openssl_client

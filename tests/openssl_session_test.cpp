@@ -1,6 +1,7 @@
 // OpenSSL's SSL_SESSION, against libssl: what it writes is read and written again to the byte, and
 // what is written here, it reads.
 #include "foreign/openssl_session.hpp"
+#include "deleter.hpp"
 
 #include <cstring>
 #include <map>
@@ -415,13 +416,6 @@ TEST_CASE("an id has up to 32 bytes") {
 
 // ---- libssl ------------------------------------------------------------------------------------
 
-template <auto F>
-struct Deleter {
-  template <class T>
-  void operator()(T* thing) const {
-    F(thing);
-  }
-};
 using SslContext = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
 using Ssl = std::unique_ptr<SSL, Deleter<SSL_free>>;
 using SslSessionPtr = std::unique_ptr<SSL_SESSION, Deleter<SSL_SESSION_free>>;

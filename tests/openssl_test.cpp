@@ -171,23 +171,6 @@ Hello hello_of() {
   return {.highest_version = Version::version};
 }
 
-void check_full_handshake(const Meeting& meeting, Reason reason) {
-  CHECK(meeting.completed);
-  CHECK_FALSE(meeting.resumed);
-  CHECK_FALSE(meeting.server_resumed);
-  CHECK(meeting.client_alert == 0);
-  CHECK(meeting.verdict.outcome == Outcome::full_handshake);
-  CHECK(name_of(meeting.verdict.reason) == name_of(reason));
-}
-
-void check_resumed(const Meeting& meeting) {
-  CHECK(meeting.completed);
-  CHECK(meeting.resumed);
-  CHECK(meeting.server_resumed);
-  CHECK(meeting.verdict.outcome == Outcome::resume);
-  CHECK(name_of(meeting.verdict.reason) == name_of(Reason::resumes));
-}
-
 // ---- Issue and resume --------------------------------------------------------------------------
 
 TEST_CASE_TEMPLATE("a full handshake hands out a ticket, which resumes", Version, Tls12, Tls13) {

@@ -11,6 +11,7 @@
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 
+#include "deleter.hpp"
 #include "harness.hpp"
 #include "openssl_client.hpp"
 #include "peers.hpp"
@@ -20,7 +21,7 @@ namespace {
 
 using openssl_client::ClientContext;
 using openssl_client::ClientSession;
-using openssl_client::Deleter;
+
 using Cipher = std::unique_ptr<EVP_CIPHER_CTX, Deleter<EVP_CIPHER_CTX_free>>;
 using Mac = std::unique_ptr<EVP_MAC_CTX, Deleter<EVP_MAC_CTX_free>>;
 

@@ -28,7 +28,11 @@
 #include <openssl/ssl.h>
 #include <CLI/CLI.hpp>
 
+#include "deleter.hpp"
+
 namespace {
+
+using demo::Deleter;
 
 struct Options {
   std::string host = "127.0.0.1";
@@ -45,13 +49,6 @@ struct Options {
   std::string line = "hello";
 };
 
-template <auto F>
-struct Deleter {
-  template <class T>
-  void operator()(T* thing) const {
-    F(thing);
-  }
-};
 using Context = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
 using Connection = std::unique_ptr<SSL, Deleter<SSL_free>>;
 using Session = std::unique_ptr<SSL_SESSION, Deleter<SSL_SESSION_free>>;

@@ -15,20 +15,14 @@
 
 #include <stek/openssl.hpp>
 
+#include "deleter.hpp"
 #include "server.hpp"
 
 namespace demo {
 namespace {
 
-template <auto F>
-struct Free {
-  template <class T>
-  void operator()(T* thing) const {
-    F(thing);
-  }
-};
-using Context = std::unique_ptr<SSL_CTX, Free<SSL_CTX_free>>;
-using Connection = std::unique_ptr<SSL, Free<SSL_free>>;
+using Context = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
+using Connection = std::unique_ptr<SSL, Deleter<SSL_free>>;
 
 Context configured(const Options& options);
 void serve_one(SSL_CTX& context, Peer peer);
@@ -108,9 +102,9 @@ void use_certificate(SSL_CTX& context, const Options& options) {
 
 // P-256, self-signed, for a week. The key never leaves this process.
 void make_certificate(SSL_CTX& context) {
-  const std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>> key(
+  const std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>> key(
       EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
-  const std::unique_ptr<X509, Free<X509_free>> certificate(X509_new());
+  const std::unique_ptr<X509, Deleter<X509_free>> certificate(X509_new());
   require(key != nullptr && certificate != nullptr, "make a key");
   X509& draft = *certificate;
   constexpr long day = 86400;

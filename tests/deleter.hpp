@@ -1,0 +1,10 @@
+// Lets a std::unique_ptr free what a C library made.
+#pragma once
+
+template <auto F>
+struct Deleter {
+  template <class T>
+  void operator()(T* thing) const {
+    F(thing);
+  }
+};
