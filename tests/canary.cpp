@@ -181,15 +181,20 @@ void rotate(const Material& material) {
   const Key& first = ring.keys.front();
   Ticketer ticketer = must(Ticketer::open(store, {}, ring.written_at));
   const Tickets tickets = must(ticketer.in(domain, {}, ring.written_at));
-  const auto change = [&](auto&& rotation, Instant now) {
-    must(store.update([&](KeyRing old) { return rotation(std::move(old), now, random_secret); }));
+  const auto change = [&](Instant now, const RingChange& rotation) {
+    must(store.update(rotation));
     must(ticketer.refresh(now));
     use(material, tickets, now);
   };
+  const auto advance_at = [&](Instant now) {
+    change(now, [&](KeyRing old) { return advance(std::move(old), now); });
+  };
   use(material, tickets, ring.written_at);
-  change(advance, first.retires_at - ring.schedule.lead);
-  change(advance, first.expires_at);
-  change(promote, first.expires_at);
+  advance_at(first.retires_at - ring.schedule.lead);
+  const Instant erased = first.expires_at + ring.schedule.lead;
+  advance_at(erased);
+  change(erased, [&](KeyRing old) { return promote(std::move(old), erased, Seconds(0)); });
+  change(erased, [&](KeyRing old) { return revoke_all(std::move(old), erased); });
 }
 
 struct Task {

@@ -9,14 +9,15 @@ namespace stek::test {
 inline std::atomic<std::size_t> allocations{0};
 }
 
-void* operator new(std::size_t size) {
+// Not inlined: g++ 12 warns of a mismatch where it sees through one of the pair and not the other.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   ++stek::test::allocations;
   if (void* p = std::malloc(size)) return p;
   throw std::bad_alloc();
 }
-void operator delete(void* p) noexcept {
+[[gnu::noinline]] void operator delete(void* p) noexcept {
   std::free(p);
 }
-void operator delete(void* p, std::size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept {
   std::free(p);
 }

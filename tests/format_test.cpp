@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include "keys/records.hpp"
+#include "keys/sealed.hpp"
 #include "session/state.hpp"
 #include "ticket/derive.hpp"
 #include "ticket/layout.hpp"
@@ -47,6 +48,9 @@ std::vector<Block> blocks() {
       {"Ring", wire::fields_of(keys::ring_record)},
       {"Schedule", wire::fields_of(keys::schedule_record)},
       {"Key", wire::fields_of(keys::key_record)},
+      {"ForeignKey", wire::fields_of(keys::foreign_record)},
+      {"Tombstone", wire::fields_of(keys::tombstone_record)},
+      {"SealedRing", wire::text_of(keys::sealed_record)},
   };
 }
 

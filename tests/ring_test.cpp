@@ -6,6 +6,7 @@
 #include "keys/document.hpp"
 #include "keys/fingerprint.hpp"
 #include "keys/names.hpp"
+#include "keys/sealed.hpp"
 #include "random_sessions.hpp"
 
 namespace stek {
@@ -52,7 +53,7 @@ TEST_CASE("the next key is announced one lead before the active one retires, and
   const auto fresh = counted_secrets();
   const KeyRing ring = new_ring({}, noon, fresh).value();
   const Instant due = noon + hours(12) - hours(1);
-  CHECK_EQ(next_due(ring), due);
+  CHECK_EQ(next_due(ring, noon), due);
   CHECK_EQ(advance(ring.copy(), due - Seconds(1), fresh)->keys.size(), 1);
   const KeyRing next = advance(ring.copy(), due, fresh).value();
   REQUIRE_EQ(next.keys.size(), 2);
@@ -83,7 +84,7 @@ TEST_CASE(
     REQUIRE(active);
     CHECK(active->expires_at >= now + schedule.lifetime + schedule.skew);
     CHECK(ring.keys.size() <= 3);
-    for (const Key& key : ring.keys) CHECK_NE(phase_of(key, now), Phase::expired);
+    for (const Key& key : ring.keys) CHECK(now < key.expires_at + schedule.lead);
   }
   CHECK(ring.generation > 365 * 2);
 }
@@ -130,7 +131,7 @@ TEST_CASE("promoting seals with the next key at once, and the old one opens what
   for (const Seconds after : {Seconds(hours(1)), Seconds(hours(11)) + Seconds(1800)}) {
     const Instant now = noon + after;
     const KeyRing before = advance(new_ring({}, noon, fresh).value(), now, fresh).value();
-    const KeyRing ring = promote(before.copy(), now, fresh).value();
+    const KeyRing ring = promote(before.copy(), now, Seconds(0), fresh).value();
     CHECK_FALSE(flaw_of(ring));
     CHECK_NE(active_key(ring, now)->name, active_key(before, now)->name);
     CHECK_EQ(phase_of(ring.keys[0], now), Phase::retired);
@@ -142,7 +143,7 @@ TEST_CASE("promoting seals with the next key at once, and the old one opens what
 
 TEST_CASE("promoting in the second in which a key began hands over in the next") {
   const auto fresh = counted_secrets();
-  const KeyRing ring = promote(new_ring({}, noon, fresh).value(), noon, fresh).value();
+  const KeyRing ring = promote(new_ring({}, noon, fresh).value(), noon, Seconds(0), fresh).value();
   CHECK_EQ(ring.keys.size(), 2);
   CHECK_EQ(active_key(ring, noon), &ring.keys[0]);
   CHECK_EQ(active_key(ring, noon + Seconds(1)), &ring.keys[1]);
@@ -151,14 +152,15 @@ TEST_CASE("promoting in the second in which a key began hands over in the next")
 TEST_CASE("promoting leaves no gap, even with no lead") {
   const auto fresh = counted_secrets();
   const Schedule schedule{.lead = Seconds(0)};
-  const KeyRing ring = promote(new_ring(schedule, noon, fresh).value(), noon, fresh).value();
+  const KeyRing ring =
+      promote(new_ring(schedule, noon, fresh).value(), noon, Seconds(0), fresh).value();
   for (const int after : {0, 1, 60}) CHECK(active_key(ring, noon + Seconds(after)));
 }
 
 TEST_CASE("a change is one generation, whatever it does") {
   const auto fresh = counted_secrets();
   const KeyRing first = new_ring({}, noon, fresh).value();
-  CHECK_EQ(promote(first.copy(), noon + hours(1), fresh)->generation, 2);
+  CHECK_EQ(promote(first.copy(), noon + hours(1), Seconds(0), fresh)->generation, 2);
   CHECK_EQ(advance(first.copy(), noon + hours(30), fresh)->generation, 2);
 }
 
@@ -175,7 +177,7 @@ TEST_CASE("promoting again and again never lets a key live longer than it was to
   for (int i = 0; i < 50; ++i) {
     const KeyRing before = ring.copy();
     const Instant now = noon + Seconds(i / 2);
-    ring = promote(std::move(ring), now, fresh).value();
+    ring = promote(std::move(ring), now, Seconds(0), fresh).value();
     CHECK(active_key(ring, now));
     for (const Key& key : before.keys) {
       const auto after = std::ranges::find(ring.keys, key.name, &Key::name);
@@ -187,12 +189,180 @@ TEST_CASE("promoting again and again never lets a key live longer than it was to
   }
 }
 
-TEST_CASE("a ring written in the future is not rotated") {
-  KeyRing ring = ring_at(noon);
+TEST_CASE("a clock before the ring was made rotates nothing") {
+  const KeyRing ring = ring_at(noon);
   const auto refused = advance(ring.copy(), noon - Seconds(61));
   REQUIRE_FALSE(refused);
   CHECK_EQ(refused.error().error, Error::clock_behind);
+  CHECK_EQ(refused.error().message, "the clock is 61 s before the ring was made");
   CHECK(advance(ring.copy(), noon - Seconds(60)));
+}
+
+TEST_CASE("a rotator whose clock is a lead ahead erases no key that others still need") {
+  const auto fresh = counted_secrets();
+  const KeyRing first = new_ring({}, noon, fresh).value();
+  const Instant end = first.keys[0].expires_at;
+  const auto has_the_first = [&](Instant now) {
+    const KeyRing ring = advance(first.copy(), now, fresh).value();
+    return std::ranges::find(ring.keys, first.keys[0].name, &Key::name) != ring.keys.end();
+  };
+  CHECK(has_the_first(end + hours(1) - Seconds(1)));
+  CHECK_FALSE(has_the_first(end + hours(1)));
+}
+
+TEST_CASE("a clock that ran ahead and came back costs no key that it did not see expire") {
+  const auto fresh = counted_secrets();
+  const KeyRing before = new_ring({}, noon, fresh).value();
+  for (const Seconds ahead : {Seconds(hours(20)), Seconds(hours(24 * 7))}) {
+    const KeyRing jumped = advance(before.copy(), noon + ahead, fresh).value();
+    const KeyRing back = advance(jumped.copy(), noon + hours(1), fresh).value();
+    CHECK_FALSE(flaw_of(back));
+    CHECK(active_key(back, noon + hours(1)));
+    for (const Key& key : jumped.keys) {
+      CHECK(std::ranges::find(back.keys, key.name, &Key::name) != back.keys.end());
+    }
+  }
+}
+
+TEST_CASE("a clock that fell behind fills its own time and leaves the rest as it is") {
+  const auto fresh = counted_secrets();
+  KeyRing ring = new_ring({}, noon, fresh).value();
+  const Instant later = noon + hours(30);
+  ring = advance(std::move(ring), later, fresh).value();
+  const KeyRing behind = advance(ring.copy(), noon + hours(13), fresh).value();
+  REQUIRE(active_key(behind, noon + hours(13)));
+  CHECK_EQ(active_key(behind, noon + hours(13))->retires_at, noon + hours(25));
+  for (const Key& key : ring.keys) {
+    const auto kept = std::ranges::find(behind.keys, key.name, &Key::name);
+    REQUIRE(kept != behind.keys.end());
+    CHECK_EQ(kept->activates_at, key.activates_at);
+  }
+}
+
+// ---- revoked keys
+
+const Key& last_of(const KeyRing& ring) {
+  return ring.keys.back();
+}
+
+TEST_CASE("a revoked key is gone at once, and its name stays until its end was to come") {
+  const auto fresh = counted_secrets();
+  const KeyRing before =
+      advance(new_ring({}, noon, fresh).value(), noon + hours(13), fresh).value();
+  REQUIRE_EQ(before.keys.size(), 2);
+  const Key& retired = before.keys[0];
+  const KeyRing after = revoke(before.copy(), retired.name, noon + hours(13), fresh).value();
+  CHECK_EQ(after.keys.size(), 1);
+  REQUIRE_EQ(after.revoked.size(), 1);
+  CHECK_EQ(after.revoked[0].name, retired.name);
+  CHECK_EQ(after.revoked[0].revoked_at, noon + hours(13));
+  CHECK_EQ(after.revoked[0].until, retired.expires_at);
+  CHECK_EQ(after.generation, before.generation + 1);
+  const Instant forgotten = retired.expires_at + before.schedule.lead;
+  CHECK_EQ(advance(after.copy(), forgotten - Seconds(1), fresh)->revoked.size(), 1);
+  CHECK_EQ(advance(after.copy(), forgotten, fresh)->revoked.size(), 0);
+}
+
+TEST_CASE("a revoked active key is followed by the announced one, in the same second") {
+  const auto fresh = counted_secrets();
+  const Instant now = noon + hours(11) + Seconds(1800);
+  const KeyRing before = advance(new_ring({}, noon, fresh).value(), now, fresh).value();
+  REQUIRE_EQ(before.keys.size(), 2);
+  const KeyRing after = revoke(before.copy(), before.keys[0].name, now, fresh).value();
+  REQUIRE(active_key(after, now));
+  CHECK_EQ(active_key(after, now)->name, last_of(before).name);
+  CHECK_EQ(active_key(after, now)->retires_at, now + hours(12));
+  CHECK(active_key(after, now)->expires_at < last_of(before).expires_at);
+}
+
+TEST_CASE("a revoked active key that nothing follows is followed by a new one") {
+  const auto fresh = counted_secrets();
+  const KeyRing before = new_ring({}, noon, fresh).value();
+  const KeyRing after = revoke(before.copy(), before.keys[0].name, noon, fresh).value();
+  REQUIRE(active_key(after, noon));
+  CHECK_NE(active_key(after, noon)->name, before.keys[0].name);
+}
+
+TEST_CASE("revoking a key again changes nothing, and one that is not there is refused") {
+  const auto fresh = counted_secrets();
+  const KeyRing before = new_ring({}, noon, fresh).value();
+  const KeyName name = before.keys[0].name;
+  const KeyRing once = revoke(before.copy(), name, noon, fresh).value();
+  const KeyRing twice = revoke(once.copy(), name, noon + hours(1), fresh).value();
+  CHECK(keys::fingerprint_of(once) == keys::fingerprint_of(twice));
+  CHECK_EQ(revoke(once.copy(), KeyName{}, noon, fresh).error().error, Error::no_such_key);
+}
+
+TEST_CASE("revoking all drops announced and foreign keys too, and something seals at once") {
+  const auto fresh = counted_secrets();
+  KeyRing before = new_ring({.ahead = 4}, noon, fresh).value();
+  const auto secret = fresh().value();
+  std::vector<ForeignKey> foreign;
+  foreign.push_back({.name = {std::byte{1}},
+                     .secret = SecretBytes(secret.expose()),
+                     .imported_at = noon,
+                     .expires_at = noon + hours(5)});
+  before = import_keys(std::move(before), std::move(foreign), noon).value();
+  const KeyRing after = revoke_all(before.copy(), noon + hours(1), fresh).value();
+  CHECK_EQ(after.revoked.size(), 5);
+  CHECK(after.foreign.empty());
+  CHECK(active_key(after, noon + hours(1)));
+  for (const Key& key : before.keys) {
+    CHECK(std::ranges::find(after.keys, key.name, &Key::name) == after.keys.end());
+  }
+}
+
+TEST_CASE("a key that was revoked cannot come back") {
+  const auto fresh = counted_secrets();
+  const KeyRing before = new_ring({}, noon, fresh).value();
+  KeyRing after = revoke(before.copy(), before.keys[0].name, noon, fresh).value();
+  after.keys.insert(after.keys.begin(), before.keys[0].copy());
+  after.keys[1].activates_at = after.keys[0].retires_at;
+  after.keys[1].retires_at = after.keys[1].activates_at + hours(1);
+  CHECK_EQ(flaw_of(after)->error, Error::invalid_ring);
+}
+
+// ---- foreign keys
+
+ForeignKey foreign_key(Bytes secret, std::uint16_t file_size = 48) {
+  return {.name = {std::byte{7}, std::byte{9}},
+          .file_size = file_size,
+          .secret = SecretBytes(secret),
+          .imported_at = noon,
+          .expires_at = noon + hours(5)};
+}
+
+std::expected<KeyRing, Failure> with_foreign(ForeignKey key) {
+  std::vector<ForeignKey> keys;
+  keys.push_back(std::move(key));
+  return import_keys(ring_at(noon), std::move(keys), noon);
+}
+
+TEST_CASE("an imported key stays as it came until its end, and a lead more") {
+  const auto secret = counted_secrets()().value();
+  std::array<std::byte, 32> reversed{};
+  std::ranges::reverse_copy(secret.expose(), reversed.begin());
+  const KeyRing ring = with_foreign(foreign_key(reversed)).value();
+  REQUIRE_EQ(ring.foreign.size(), 1);
+  CHECK(equal_secrets(ring.foreign[0].secret.expose(), reversed));
+  CHECK_EQ(advance(ring.copy(), noon + hours(6) - Seconds(1))->foreign.size(), 1);
+  CHECK_EQ(advance(ring.copy(), noon + hours(6))->foreign.size(), 0);
+  const auto back = keys::ring_from(keys::document_of(ring));
+  REQUIRE_MESSAGE(back, (back ? "" : back.error().message));
+  CHECK(keys::fingerprint_of(*back) == keys::fingerprint_of(ring));
+}
+
+TEST_CASE("an imported key that is weak, of another size or there already is refused by name") {
+  const auto good = counted_secrets()().value();
+  std::array<std::byte, 64> doubled{};
+  std::ranges::copy(good.expose(), doubled.begin());
+  std::ranges::copy(good.expose(), doubled.begin() + 32);
+  const auto refusal = [](ForeignKey key) { return with_foreign(std::move(key)).error(); };
+  CHECK_EQ(refusal(foreign_key(std::array<std::byte, 32>{})).error, Error::weak_secret);
+  CHECK_EQ(refusal(foreign_key(doubled, 80)).error, Error::weak_secret);
+  CHECK_EQ(refusal(foreign_key(Bytes(good.expose()).first(31))).error, Error::invalid_ring);
+  // The very secret of the ring's own key.
+  CHECK_EQ(refusal(foreign_key(good.expose())).error, Error::weak_secret);
 }
 
 TEST_CASE("a fresh secret that is weak, or none at all, aborts the rotation") {
@@ -224,6 +394,25 @@ TEST_CASE("impossible schedules are refused with the rule they break") {
   CHECK(flaw_of(Schedule{.ahead = 0}));
   CHECK(flaw_of(Schedule{.ahead = 65}));
   CHECK(flaw_of(Schedule{.profile = Profile{3}}));
+}
+
+TEST_CASE("the nearest possible schedule has no flaw and changes nothing that was possible") {
+  CHECK(nearest_possible({}) == Schedule{});
+  const Schedule hasty{.sealing = std::chrono::minutes(30)};
+  CHECK_EQ(nearest_possible(hasty).lead, std::chrono::minutes(15));
+  test::Random random(11);
+  for (int i = 0; i < 10'000; ++i) {
+    const auto any = [&] {
+      return Seconds(static_cast<std::int64_t>(random() % 40'000'000) - 1000);
+    };
+    const Schedule schedule{.lead = any(),
+                            .sealing = any(),
+                            .accepting = any(),
+                            .lifetime = any(),
+                            .skew = any(),
+                            .ahead = static_cast<std::uint32_t>(random() % 70)};
+    CHECK_FALSE(flaw_of(nearest_possible(schedule)));
+  }
 }
 
 TEST_CASE("weak secrets are refused, each for its reason") {
@@ -314,6 +503,68 @@ TEST_CASE("the document's JSON holds no secret") {
   const auto text = keys::public_json(ring).dump();
   CHECK(text.find(to_hex(ring.keys[0].secret.expose()).c_str()) == wire::SecretText::npos);
   CHECK(text.find(to_hex(ring.keys[0].name).c_str()) != wire::SecretText::npos);
+}
+
+// ---- at rest
+
+Kek kek_of(std::uint8_t seed) {
+  Kek kek;
+  blake2b(kek.expose_room(), {}, {Bytes(std::array{std::byte{seed}})});
+  return kek;
+}
+
+std::vector<Kek> keks_of(std::initializer_list<std::uint8_t> seeds) {
+  std::vector<Kek> keks;
+  for (const std::uint8_t seed : seeds) keks.push_back(kek_of(seed));
+  return keks;
+}
+
+TEST_CASE("a sealed ring opens under its KEK, whichever of those at hand it is") {
+  const KeyRing ring = ring_at(noon, {.ahead = 3});
+  const auto blob = keys::seal_ring(ring, kek_of(1)).value();
+  CHECK(keys::is_sealed(blob));
+  CHECK_FALSE(keys::is_sealed(keys::document_of(ring)));
+  for (const auto& keks : {keks_of({1}), keks_of({2, 1}), keks_of({1, 2})}) {
+    const auto back = keys::open_ring(blob, keks);
+    REQUIRE_MESSAGE(back, (back ? "" : back.error().message));
+    CHECK(keys::fingerprint_of(*back) == keys::fingerprint_of(ring));
+  }
+}
+
+TEST_CASE("a sealed ring holds no secret and no name, and is another each time") {
+  const KeyRing ring = ring_at(noon);
+  const auto blob = keys::seal_ring(ring, kek_of(1)).value();
+  const auto has = [&](Bytes part) { return !std::ranges::search(blob, part).empty(); };
+  CHECK_FALSE(has(ring.keys[0].secret.expose()));
+  CHECK_FALSE(has(ring.keys[0].name));
+  CHECK(has(ring.id));
+  CHECK(blob != keys::seal_ring(ring, kek_of(1)).value());
+}
+
+TEST_CASE("another KEK, or none, is told by the names of both") {
+  const auto blob = keys::seal_ring(ring_at(noon), kek_of(1)).value();
+  const auto refusal = keys::open_ring(blob, keks_of({2})).error();
+  CHECK_EQ(refusal.error, Error::wrong_kek);
+  CHECK_EQ(refusal.message, "the ring is sealed under KEK " + to_hex(keys::id_of(kek_of(1))) +
+                                ", given is " + to_hex(keys::id_of(kek_of(2))));
+  CHECK_EQ(keys::open_ring(blob, {}).error().error, Error::wrong_kek);
+}
+
+TEST_CASE("every truncation and every altered bit of a sealed ring is refused") {
+  const auto keks = keks_of({1});
+  auto blob = keys::seal_ring(ring_at(noon), keks[0]).value();
+  for (std::size_t n = 0; n < blob.size(); ++n) {
+    CHECK_FALSE(keys::open_ring(Bytes(blob).first(n), keks));
+  }
+  for (std::size_t bit = 0; bit < blob.size() * 8; ++bit) {
+    const auto flip = [&] { blob[bit / 8] ^= static_cast<std::byte>(1U << bit % 8); };
+    flip();
+    CHECK_FALSE(keys::open_ring(blob, keks));
+    flip();
+  }
+  CHECK(keys::open_ring(blob, keks));
+  blob[8] = std::byte{2};
+  CHECK_EQ(keys::open_ring(blob, keks).error().error, Error::unknown_format);
 }
 
 TEST_CASE("every truncation and every altered bit of a ring's document is refused") {

@@ -45,7 +45,7 @@ mode_t mode_of(const std::filesystem::path& path) {
 }
 
 std::expected<KeyRing, Failure> announce(KeyRing ring) {
-  const Instant due = next_due(ring);
+  const Instant due = next_due(ring, noon);
   return advance(std::move(ring), due);
 }
 
@@ -166,7 +166,7 @@ TEST_CASE("a ring's mark changes with the ring, and only then") {
 
 std::expected<KeyRing, Failure> promote_at_its_time(KeyRing ring) {
   const Instant now = ring.written_at + Seconds(1);
-  return promote(std::move(ring), now);
+  return promote(std::move(ring), now, Seconds(0));
 }
 
 TEST_CASE("concurrent updates from threads and processes all take effect") {

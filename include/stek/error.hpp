@@ -38,10 +38,12 @@ enum class Error : std::uint8_t {
   invalid_ring,      ///< well-formed, but its keys or instants contradict each other
   invalid_schedule,  ///< the durations contradict each other
   weak_secret,       ///< a key's secret is not random
-  clock_behind,      ///< the clock is before the ring was written
+  clock_behind,      ///< the clock is before the ring was made
   other_ring,        ///< not the ring that was read first
   rolled_back,       ///< an older generation than the one held, or other bytes under the same one
   no_memory,         ///< no memory for keys
+  no_such_key,       ///< the ring has no key of this name, or had it and revoked it
+  wrong_kek,         ///< sealed under another key-encryption key, or under none where one is given
 
   // Configuration and text input.
   unsuitable,  ///< not something that this call works on; the message says why

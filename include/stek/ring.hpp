@@ -25,6 +25,9 @@ namespace stek {
 using KeyName = std::array<std::byte, 16>;
 using StekSecret = Secret<32>;
 using RingId = std::array<std::byte, 16>;
+/// Key-encryption key: what a ring is sealed under at rest. 32 random bytes, under the same lint as
+/// a STEK; never a passphrase.
+using Kek = Secret<32>;
 
 /// Ticket layout and cipher; FORMAT.md has the bytes.
 enum class Profile : std::uint8_t {
@@ -50,6 +53,25 @@ struct Key {
 };
 Phase phase_of(const Key& key, Instant now) noexcept;
 
+/// The key of a TLS server's own tickets, imported. It opens those and is exported as it came; it
+/// never seals, and nothing is derived from it.
+struct ForeignKey {
+  KeyName name{};
+  std::uint16_t file_size = 48;  ///< of the server's key file: 48 or 80
+  SecretBytes secret;            ///< what stands behind the name there: 32 or 64 bytes
+  Instant imported_at{};
+  Instant expires_at{};
+
+  [[nodiscard]] ForeignKey copy() const;
+};
+
+/// What is left of a key that was revoked, so that it does not come back.
+struct Tombstone {
+  KeyName name{};
+  Instant revoked_at{};
+  Instant until{};  ///< the end that the key was to have
+};
+
 /// How a ring rotates. A key is announced `lead` before it seals, seals for `sealing`, and opens
 /// for `accepting` more: with the defaults a stolen key reaches 25 hours.
 struct Schedule {
@@ -67,20 +89,26 @@ struct Schedule {
 /// The rule that `schedule` breaks: accepting >= lifetime + skew, lifetime <= 7 days, lead <
 /// sealing.
 std::optional<std::string> flaw_of(const Schedule& schedule);
+/// A schedule without a flaw, as near to `schedule` as there is one: `accepting` grows to what the
+/// lifetime needs, `lead` shrinks to half of `sealing`, the others go to the end of their range.
+Schedule nearest_possible(Schedule schedule) noexcept;
 
 struct KeyRing {
   RingId id{};
   std::uint64_t generation = 0;  ///< goes up by one with each change
+  Instant created_at{};          ///< 1970 in a ring that was made before this was kept
   Instant written_at{};
   Schedule schedule;
   std::vector<Key> keys;  ///< by `activates_at`
+  std::vector<ForeignKey> foreign;
+  std::vector<Tombstone> revoked;
 
   [[nodiscard]] KeyRing copy() const;
 };
 /// The key that seals at `now`, or nullptr.
 const Key* active_key(const KeyRing& ring, Instant now) noexcept;
-/// The next instant at which `advance` has something to do.
-Instant next_due(const KeyRing& ring) noexcept;
+/// The next instant, from `now` on, at which `advance` has something to do.
+Instant next_due(const KeyRing& ring, Instant now) noexcept;
 /// What contradicts itself in `ring`: names that do not fit their secrets, weak or doubled secrets,
 /// instants out of order, two keys sealing at once.
 std::optional<Failure> flaw_of(const KeyRing& ring);
@@ -94,18 +122,42 @@ std::expected<StekSecret, Error> random_secret();
 std::expected<KeyRing, Failure> new_ring(const Schedule& schedule, Instant now,
                                          const FreshSecret& fresh = random_secret);
 
-/// Rotates: drops what has expired and announces what is due, so that the next key is announced at
-/// least `lead` before the active one retires. Pure but for `fresh`, and idempotent: twice at one
-/// instant is once. A ring in which nothing seals any more gets a key that seals from `now`.
-/// Without a change the generation stays.
+/// Rotates: announces what is due, so that the next key is announced at least `lead` before the
+/// active one retires, and erases what ended a lead ago or more: so a rotator whose clock is up to
+/// a lead ahead takes nothing from the others. Pure but for `fresh`, and idempotent: twice at one
+/// instant is once. Without a change the generation stays.
+///
+/// Total over clocks: where no key seals at `now`, because the rotator came late, or because a
+/// clock that ran ahead has left the ring in the future, one is made that seals at once. Refused is
+/// a clock before the ring was made (`Error::clock_behind`).
 std::expected<KeyRing, Failure> advance(KeyRing ring, Instant now,
                                         const FreshSecret& fresh = random_secret);
 
-/// Rotates at once, out of turn: the next key seals from `now` and the active one only opens. A
-/// machine that has not read the new ring yet refuses tickets of the others until it does: full
-/// handshakes, no errors.
-std::expected<KeyRing, Failure> promote(KeyRing ring, Instant now,
+/// Rotates out of turn: the next key seals as soon as it has been announced for `notice`, and the
+/// active one only opens from there. With the schedule's lead as the notice nothing breaks. With
+/// none it seals from `now`: a machine that has not read the new ring yet refuses tickets of the
+/// others until it does, with full handshakes and no errors.
+std::expected<KeyRing, Failure> promote(KeyRing ring, Instant now, Seconds notice,
                                         const FreshSecret& fresh = random_secret);
+
+/// Ends the key `name` now: its secret is erased, and a tombstone keeps its name out of the ring
+/// until the end it was to have. An active key is followed at once by the announced one, else by a
+/// new one. A key that was revoked before leaves the ring as it is; `Error::no_such_key` for a name
+/// that the ring does not have.
+std::expected<KeyRing, Failure> revoke(KeyRing ring, const KeyName& name, Instant now,
+                                       const FreshSecret& fresh = random_secret);
+/// After a theft: ends every key of the ring, announced and foreign ones too. A new one seals from
+/// `now`.
+std::expected<KeyRing, Failure> revoke_all(KeyRing ring, Instant now,
+                                           const FreshSecret& fresh = random_secret);
+
+/// Takes foreign keys in, each until its `expires_at`. One that is there already is left as it is;
+/// a weak, doubled or revoked one is refused with its name.
+std::expected<KeyRing, Failure> import_keys(KeyRing ring, std::vector<ForeignKey> keys,
+                                            Instant now);
+
+/// The same ring as a new generation, for a store that shall write it anew: under another KEK.
+std::expected<KeyRing, Failure> rewritten(KeyRing ring, Instant now);
 
 /// Why `secret` looks like anything but 32 random bytes (CVE-2020-13777: all-zero keys in the
 /// field). Nothing when it is fine. Any length; a random secret of 32 bytes is refused with odds

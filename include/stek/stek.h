@@ -101,13 +101,17 @@ enum stek_error {
   STEK_INVALID_RING = 19,      ///< its keys or instants contradict each other
   STEK_INVALID_SCHEDULE = 20,  ///< the durations contradict each other
   STEK_WEAK_SECRET = 21,       ///< a key's secret is not random
-  STEK_CLOCK_BEHIND = 22,      ///< the clock is before the ring was written
+  STEK_CLOCK_BEHIND = 22,      ///< the clock is before the ring was made
   STEK_OTHER_RING = 23,        ///< not the ring that was read first
   STEK_ROLLED_BACK = 24,       ///< an older generation than the one held
   STEK_NO_MEMORY = 25,
 
   STEK_UNSUITABLE = 26,  ///< not something that this call works on
-  STEK_MALFORMED = 27    ///< does not parse
+  STEK_MALFORMED = 27,   ///< does not parse
+
+  // Rings, once more.
+  STEK_NO_SUCH_KEY = 28,  ///< the ring has no key of this name
+  STEK_WRONG_KEK = 29     ///< sealed under another key-encryption key, or one is missing
 };
 
 /// Why a ticket resumes or not. To be logged and counted, never to be told to the peer.

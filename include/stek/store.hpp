@@ -36,6 +36,24 @@ class RingStore {
   [[nodiscard]] virtual bool local() const noexcept = 0;
 };
 
+struct FileStoreOptions {
+  /// Key-encryption keys: the ring is sealed under the first, and any of them opens it; two, while
+  /// one takes over from the other. None: the ring is in plain.
+  std::vector<Kek> keks;
+  /// With KEKs, a ring in plain is refused, since anyone who can write there could have put it.
+  /// This takes it, so that the next write seals it.
+  bool take_plain = false;
+  /// A file that remembers the ring read last: afterwards another ring, an older generation, or
+  /// other bytes under the same one are refused (`Error::other_ring`, `Error::rolled_back`). It
+  /// does so across restarts, and best lies where who can write the ring cannot. Empty: a Ticketer
+  /// remembers for as long as it lives, and nothing else does.
+  std::filesystem::path remember_in;
+};
+
+/// A KEK from a file: 32 bytes, or 64 hex digits. Refuses what others can read (`Error::exposed`)
+/// and what is weak (`Error::weak_secret`).
+std::expected<Kek, Failure> read_kek(const std::filesystem::path& path);
+
 /// A ring in a file, mode 0600, or 0640 for a group of its own; refused when others can read it. A
 /// link is followed.
 ///
@@ -44,7 +62,8 @@ class RingStore {
 /// the old ring or the new one, whole. FORMAT.md has the format.
 class FileStore final : public RingStore {
  public:
-  explicit FileStore(std::filesystem::path path) : path_(std::move(path)) {}
+  explicit FileStore(std::filesystem::path path, FileStoreOptions options = {})
+      : path_(std::move(path)), options_(std::move(options)) {}
 
   std::expected<KeyRing, Failure> read() override;
   std::expected<void, Failure> create(const KeyRing& ring) override;
@@ -55,7 +74,12 @@ class FileStore final : public RingStore {
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
  private:
+  std::expected<KeyRing, Failure> read_at(const std::filesystem::path& path) const;
+  std::expected<void, Failure> write_at(const std::filesystem::path& path,
+                                        const KeyRing& ring) const;
+
   std::filesystem::path path_;
+  FileStoreOptions options_;
 };
 
 /// A ring that lives and ends with the process.

@@ -59,13 +59,17 @@ Words words_of(Error error) noexcept {
     case Error::weak_secret:
       return {"weak_secret", "a key's secret is not random"};
     case Error::clock_behind:
-      return {"clock_behind", "the clock is before the ring was written"};
+      return {"clock_behind", "the clock is before the ring was made"};
     case Error::other_ring:
       return {"other_ring", "not the ring that was read first"};
     case Error::rolled_back:
       return {"rolled_back", "an older ring than the one held"};
     case Error::no_memory:
       return {"no_memory", "no memory for keys"};
+    case Error::no_such_key:
+      return {"no_such_key", "the ring has no key of this name"};
+    case Error::wrong_kek:
+      return {"wrong_kek", "not sealed under the key-encryption key given"};
     case Error::unsuitable:
       return {"unsuitable", "not something that this call works on"};
     case Error::malformed:

@@ -62,6 +62,10 @@ int number_of(Error error) noexcept {
       return STEK_ROLLED_BACK;
     case Error::no_memory:
       return STEK_NO_MEMORY;
+    case Error::no_such_key:
+      return STEK_NO_SUCH_KEY;
+    case Error::wrong_kek:
+      return STEK_WRONG_KEK;
     case Error::unsuitable:
       return STEK_UNSUITABLE;
     case Error::malformed:

@@ -73,12 +73,21 @@ Result create_ring(const char* ring, const stek_schedule* given, std::int64_t no
   return {};
 }
 
-/// `change` is advance or promote.
-Result change_ring(const char* ring, std::int64_t now, decltype(advance)& change) {
+using Change = std::expected<KeyRing, Failure>(KeyRing ring, Instant now);
+
+std::expected<KeyRing, Failure> rotated(KeyRing ring, Instant now) {
+  return advance(std::move(ring), now);
+}
+
+std::expected<KeyRing, Failure> promoted_at_once(KeyRing ring, Instant now) {
+  return promote(std::move(ring), now, Seconds(0));
+}
+
+Result change_ring(const char* ring, std::int64_t now, Change& change) {
   auto place = place_from(ring, now);
   if (!place) return std::unexpected(std::move(place.error()));
-  auto changed = place->store.update(
-      [&](KeyRing held) { return change(std::move(held), place->now, random_secret); });
+  auto changed =
+      place->store.update([&](KeyRing held) { return change(std::move(held), place->now); });
   if (!changed) return complain(std::move(changed.error()));
   return {};
 }
@@ -158,11 +167,11 @@ stek_error stek_ring_create(const char* ring, const stek_schedule* schedule, int
 }
 
 stek_error stek_ring_rotate(const char* ring, int64_t now, stek_failure* failure) {
-  return told(failure, [&] { return change_ring(ring, now, advance); });
+  return told(failure, [&] { return change_ring(ring, now, rotated); });
 }
 
 stek_error stek_ring_promote(const char* ring, int64_t now, stek_failure* failure) {
-  return told(failure, [&] { return change_ring(ring, now, promote); });
+  return told(failure, [&] { return change_ring(ring, now, promoted_at_once); });
 }
 
 stek_error stek_ticketer_open(const char* ring, const stek_policy* policy, int64_t now,

@@ -90,34 +90,76 @@ wire::Json taken(wire::Json& json, const char* name) {
   return member;
 }
 
-std::optional<Failure> read_keys(wire::Json& list, Bytes secrets, std::vector<Key>& keys) {
-  if (!list.is_array()) return wire::misplaced("ring: /keys", "expected a list");
-  if (secrets.size() != list.size() * StekSecret::size) {
+/// Fills `entries` from a list of records.
+template <class Entry, class Record>
+std::optional<Failure> read_list(wire::Json& list, std::string_view name, const Record& record,
+                                 std::vector<Entry>& entries) {
+  const std::string place = fmt::format("ring: /{}", name);
+  if (!list.is_array()) return wire::misplaced(place, "expected a list");
+  entries.reserve(list.size());
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::string its_place = fmt::format("{}/{}", place, i);
+    if (auto failure = wire::from_json(list[i], its_place, entries.emplace_back(), record)) {
+      return failure;
+    }
+    if (auto failure = wire::refuse_leftovers(list[i], its_place)) return failure;
+  }
+  return std::nullopt;
+}
+
+/// What stands behind the name in a server's key file.
+std::size_t secret_size(const ForeignKey& key) noexcept {
+  return std::max<std::size_t>(key.file_size, sizeof(KeyName)) - sizeof(KeyName);
+}
+
+std::optional<Failure> read_secrets(Bytes secrets, KeyRing& ring) {
+  std::size_t expected = ring.keys.size() * StekSecret::size;
+  for (const ForeignKey& key : ring.foreign) expected += secret_size(key);
+  if (secrets.size() != expected) {
     return damaged("the ring has not as many secrets as keys").error();
   }
-  keys.reserve(list.size());
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    Key key;
-    const std::string place = fmt::format("ring: /keys/{}", i);
-    if (auto failure = wire::from_json(list[i], place, key, key_record)) return failure;
-    if (auto failure = wire::refuse_leftovers(list[i], place)) return failure;
-    key.secret = StekSecret(secrets.subspan(i * StekSecret::size).first<StekSecret::size>());
-    keys.push_back(std::move(key));
+  const auto next = [&](std::size_t size) {
+    const Bytes secret = secrets.first(size);
+    secrets = secrets.subspan(size);
+    return secret;
+  };
+  for (Key& key : ring.keys) {
+    key.secret = StekSecret(next(StekSecret::size).first<StekSecret::size>());
   }
+  for (ForeignKey& key : ring.foreign) key.secret = SecretBytes(next(secret_size(key)));
   return std::nullopt;
 }
 
 std::optional<Failure> read_json(wire::Json& json, Bytes secrets, KeyRing& ring) {
   if (auto failure = refuse_unknown_format(json)) return failure;
   wire::Json schedule = taken(json, "schedule");
-  wire::Json list = taken(json, "keys");
+  wire::Json keys = taken(json, "keys");
+  wire::Json foreign = taken(json, "foreign");
+  wire::Json revoked = taken(json, "revoked");
   if (auto failure = wire::from_json(json, "ring: ", ring, ring_record)) return failure;
   if (auto failure = wire::refuse_leftovers(json, "ring: ")) return failure;
   if (auto failure = wire::from_json(schedule, "ring: /schedule", ring.schedule, schedule_record)) {
     return failure;
   }
   if (auto failure = wire::refuse_leftovers(schedule, "ring: /schedule")) return failure;
-  return read_keys(list, secrets, ring.keys);
+  if (auto failure = read_list(keys, "keys", key_record, ring.keys)) return failure;
+  if (!foreign.is_null()) {
+    if (auto failure = read_list(foreign, "foreign", foreign_record, ring.foreign)) return failure;
+  }
+  if (!revoked.is_null()) {
+    if (auto failure = read_list(revoked, "revoked", tombstone_record, ring.revoked)) {
+      return failure;
+    }
+  }
+  return read_secrets(secrets, ring);
+}
+
+/// Adds `entries` to the ring's JSON, each as `record` has it.
+template <class Entry, class Record>
+void put_list(wire::Json& json, const char* name, const std::vector<Entry>& entries,
+              const Record& record) {
+  wire::Json& list = json[name] = wire::Json::array();
+  for (const Entry& entry : entries) wire::to_json(list.emplace_back(), record, entry);
 }
 
 }  // namespace
@@ -126,23 +168,27 @@ wire::Json public_json(const KeyRing& ring) {
   wire::Json json = {{"stek_ring", format}};
   wire::to_json(json, ring_record, ring);
   wire::to_json(json["schedule"], schedule_record, ring.schedule);
-  wire::Json& list = json["keys"] = wire::Json::array();
-  for (const Key& key : ring.keys) wire::to_json(list.emplace_back(), key_record, key);
+  put_list(json, "keys", ring.keys, key_record);
+  if (!ring.foreign.empty()) put_list(json, "foreign", ring.foreign, foreign_record);
+  if (!ring.revoked.empty()) put_list(json, "revoked", ring.revoked, tombstone_record);
   return json;
 }
 
 Document document_of(const KeyRing& ring) {
   const auto json = public_json(ring).dump(2) + "\n";
   const Bytes text = std::as_bytes(std::span(json));
+  std::size_t secrets = ring.keys.size() * StekSecret::size;
+  for (const ForeignKey& key : ring.foreign) secrets += key.secret.size();
   Document document;
   // Reserved whole, so that no secret is left behind by growth.
-  document.reserve(text.size() + 1 + (ring.keys.size() * StekSecret::size) + checksum_size);
+  document.reserve(text.size() + 1 + secrets + checksum_size);
   const auto append = [&](Bytes bytes) {
     document.insert(document.end(), bytes.begin(), bytes.end());
   };
   append(text);
   document.push_back(separator);
   for (const Key& key : ring.keys) append(key.secret.expose());
+  for (const ForeignKey& key : ring.foreign) append(key.secret.expose());
   append(checksum_of(document));
   return document;
 }

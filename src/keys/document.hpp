@@ -1,6 +1,6 @@
 // A ring as a document: JSON for what is public, then the secrets, which no text parser sees.
 //
-//   JSON object, 0x00, 32 bytes of secret per key in the order of "keys", BLAKE2b-256 of all before
+//   JSON object, 0x00, the secrets in the order of "keys" and "foreign", BLAKE2b-256 of all before
 #pragma once
 
 #include <vector>

@@ -21,6 +21,12 @@ Fingerprint fingerprint_of(const KeyRing& ring) noexcept {
   for (const Key& key : ring.keys) {
     blake2b(chain, chain, {encoded(key_record, key), key.secret.expose()});
   }
+  for (const ForeignKey& key : ring.foreign) {
+    blake2b(chain, chain, {encoded(foreign_record, key), key.secret.expose()});
+  }
+  for (const Tombstone& tombstone : ring.revoked) {
+    blake2b(chain, chain, {encoded(tombstone_record, tombstone)});
+  }
   return chain;
 }
 

@@ -32,10 +32,28 @@ inline constexpr wire::Header key_record{
     wire::Field<&Key::expires_at>{"expires_at", "erased from here", must},
 };
 
+/// Without the secret, too.
+inline constexpr wire::Header foreign_record{
+    "ForeignKey",
+    wire::Field<&ForeignKey::name>{"name", "32 hex digits", must},
+    wire::Field<&ForeignKey::file_size>{"file_size", "48 or 80: name, then 32 or 64 secret bytes",
+                                        must},
+    wire::Field<&ForeignKey::imported_at>{"imported_at", "", must},
+    wire::Field<&ForeignKey::expires_at>{"expires_at", "erased from here", must},
+};
+
+inline constexpr wire::Header tombstone_record{
+    "Tombstone",
+    wire::Field<&Tombstone::name>{"name", "32 hex digits", must},
+    wire::Field<&Tombstone::revoked_at>{"revoked_at", "erased here", must},
+    wire::Field<&Tombstone::until>{"until", "the end it was to have", must},
+};
+
 inline constexpr wire::Header ring_record{
     "Ring",
     wire::Field<&KeyRing::id>{"id", "32 hex digits", must},
     wire::Field<&KeyRing::generation>{"generation", "goes up by one with each change", must},
+    wire::Field<&KeyRing::created_at>{"created_at", "0 where it is not known"},
     wire::Field<&KeyRing::written_at>{"written_at", "", must},
 };
 

@@ -20,7 +20,7 @@ std::string_view scheme_of(std::string_view url) noexcept {
 
 }  // namespace
 
-std::expected<FileStore, Failure> store_at(std::string_view url) {
+std::expected<FileStore, Failure> store_at(std::string_view url, FileStoreOptions options) {
   const std::string_view scheme = scheme_of(url);
   if (!scheme.empty() && scheme != file_scheme) {
     return unsuitable(fmt::format("no store has the scheme '{}:'", scheme),
@@ -32,7 +32,7 @@ std::expected<FileStore, Failure> store_at(std::string_view url) {
     return unsuitable(fmt::format("'{}' names no file on this machine", url),
                       "write file:ring.json or file:/var/lib/stek/ring.json");
   }
-  return FileStore(path);
+  return FileStore(path, std::move(options));
 }
 
 }  // namespace stek

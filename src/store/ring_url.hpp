@@ -8,6 +8,6 @@
 namespace stek {
 
 /// `url` is a path, or file:PATH. `Error::unsuitable` for another scheme or no path.
-std::expected<FileStore, Failure> store_at(std::string_view url);
+std::expected<FileStore, Failure> store_at(std::string_view url, FileStoreOptions options = {});
 
 }  // namespace stek

@@ -52,15 +52,15 @@ std::expected<void, Failure> Live::refresh_held(Instant now) {
 
 std::expected<KeyRing, Failure> Live::read(Instant now) {
   // Before reading: what changes meanwhile is then seen at the next look.
-  mark_ = store_->mark();
+  store_mark_ = store_->mark();
   if (own_ == nullptr) return store_->read();
   return own_->update([&](KeyRing ring) { return advance(std::move(ring), now); });
 }
 
 std::expected<void, Failure> Live::take_over(const KeyRing& ring, Instant now) {
-  const keys::Fingerprint fingerprint = keys::fingerprint_of(ring);
-  if (auto failure = refusal(ring, fingerprint)) return std::unexpected(*std::move(failure));
-  if (is_current(fingerprint, now)) return {};
+  const keys::RingMark mark = keys::mark_of(ring);
+  if (auto failure = refusal(ring, mark)) return std::unexpected(*std::move(failure));
+  if (is_current(mark, now)) return {};
   auto next = missing_keys(ring, now);
   if (!next) return std::unexpected(std::move(next.error()));
   publish({.id = ring.id,
@@ -69,13 +69,13 @@ std::expected<void, Failure> Live::take_over(const KeyRing& ring, Instant now) {
            .profile = ring.schedule.profile,
            .lifetime = ring.schedule.lifetime},
           *std::move(next));
-  fingerprint_ = fingerprint;
+  mark_ = mark;
   return {};
 }
 
-bool Live::is_current(const keys::Fingerprint& fingerprint, Instant now) const noexcept {
+bool Live::is_current(const keys::RingMark& mark, Instant now) const noexcept {
   const bool covers_domains = held_.empty() || held_.front().by_domain.size() == domains_.size();
-  return fingerprint_ == fingerprint && covers_domains && !something_ends(now);
+  return mark_ == mark && covers_domains && !something_ends(now);
 }
 
 bool Live::something_ends(Instant now) const noexcept {
@@ -83,8 +83,7 @@ bool Live::something_ends(Instant now) const noexcept {
   return first_end && now >= *first_end;
 }
 
-std::optional<Failure> Live::refusal(const KeyRing& ring,
-                                     const keys::Fingerprint& fingerprint) const {
+std::optional<Failure> Live::refusal(const KeyRing& ring, const keys::RingMark& next) const {
   if (!ticket::profile_works(ring.schedule.profile)) {
     return Failure{
         .error = Error::cipher_unavailable,
@@ -97,26 +96,8 @@ std::optional<Failure> Live::refusal(const KeyRing& ring,
             "for a ring that every CPU runs, move this one away, then 'stek keys init --profile "
             "xchacha20poly1305'"};
   }
-  if (!fingerprint_) return std::nullopt;
-  const RingFacts& held = snapshot_->facts();
-  if (ring.id != held.id) {
-    return Failure{.error = Error::other_ring,
-                   .message = "the store holds another ring than the one read first",
-                   .hint = "restart to take the new ring over; its tickets are others"};
-  }
-  if (ring.generation < held.generation) {
-    return Failure{.error = Error::rolled_back,
-                   .message = fmt::format("the store holds generation {}, older than {} held here",
-                                          ring.generation, held.generation),
-                   .hint = "was an old copy restored? restart to accept it"};
-  }
-  if (ring.generation == held.generation && fingerprint != *fingerprint_) {
-    return Failure{.error = Error::rolled_back,
-                   .message = fmt::format("the store holds another generation {} than the one held",
-                                          ring.generation),
-                   .hint = "two machines rotated the ring apart; let one of them write it"};
-  }
-  return std::nullopt;
+  if (!mark_) return std::nullopt;
+  return keys::refusal_to_follow(*mark_, next, "restart to take it over");
 }
 
 Live::HeldKey* Live::held(const KeyName& name) noexcept {
@@ -267,7 +248,7 @@ void Live::look_if_due(Instant now) noexcept {
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock.owns_lock()) return;
     const std::uint64_t mark = store_->mark();
-    if (own_ != nullptr || something_ends(now) || mark == 0 || mark != mark_) {
+    if (own_ != nullptr || something_ends(now) || mark == 0 || mark != store_mark_) {
       [[maybe_unused]] const auto told_by_health = refresh_held(now);
     }
   } catch (...) {

@@ -10,7 +10,7 @@
 #include <stek/ticketer.hpp>
 
 #include "base/random.hpp"
-#include "keys/fingerprint.hpp"
+#include "keys/succession.hpp"
 #include "ticketer/readers.hpp"
 #include "ticketer/snapshot.hpp"
 
@@ -65,8 +65,8 @@ class Live {
   // Each with the mutex held.
   std::expected<void, Failure> refresh_held(Instant now);
   std::expected<KeyRing, Failure> read(Instant now);
-  std::optional<Failure> refusal(const KeyRing& ring, const keys::Fingerprint& fingerprint) const;
-  [[nodiscard]] bool is_current(const keys::Fingerprint& fingerprint, Instant now) const noexcept;
+  std::optional<Failure> refusal(const KeyRing& ring, const keys::RingMark& next) const;
+  [[nodiscard]] bool is_current(const keys::RingMark& mark, Instant now) const noexcept;
   [[nodiscard]] bool something_ends(Instant now) const noexcept;
   std::expected<void, Failure> take_over(const KeyRing& ring, Instant now);
   std::expected<Held, Failure> missing_keys(const KeyRing& ring, Instant now);
@@ -88,8 +88,8 @@ class Live {
   std::unique_ptr<const Snapshot> snapshot_;
   Held held_;
   std::vector<std::string> domains_;
-  std::optional<keys::Fingerprint> fingerprint_;  // of the ring held
-  std::uint64_t mark_ = 0;                        // of the store, before it was read last
+  std::optional<keys::RingMark> mark_;  // of the ring held
+  std::uint64_t store_mark_ = 0;        // of the store, before it was read last
   bool all_locked_ = true;
   pid_t locked_by_;  // a forked child does not inherit locked memory
   std::string last_error_;

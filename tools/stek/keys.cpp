@@ -28,7 +28,7 @@ wire::Json json_of(const KeyRing& ring, Instant now) {
     json["keys"][i]["phase"] = name_of(phase_of(ring.keys[i], now));
   }
   json["now"] = json_of(now);
-  json["next_due"] = json_of(next_due(ring));
+  json["next_due"] = json_of(next_due(ring, now));
   return json;
 }
 
@@ -52,7 +52,7 @@ std::string describe(const Key& key, Instant now) {
 
 /// Due at an instant that has passed is due now.
 std::string next_rotation(const KeyRing& ring, Instant now) {
-  return when(std::max(next_due(ring), now), now);
+  return when(next_due(ring, now), now);
 }
 
 std::string describe(const KeyRing& ring, Instant now) {
@@ -256,7 +256,8 @@ std::expected<Rotation, Failure> rotate_in(RingStore& store, const RotateOptions
   Rotation rotation;
   const RingChange change = [&](KeyRing ring) {
     const KeyRing before = ring.copy();
-    auto after = options.force ? promote(std::move(ring), now) : advance(std::move(ring), now);
+    auto after =
+        options.force ? promote(std::move(ring), now, Seconds(0)) : advance(std::move(ring), now);
     if (after) rotation.changes = changes_between(before, *after, now);
     return after;
   };
@@ -293,7 +294,7 @@ wire::Json json_of(const Rotation& rotation, const RotateOptions& options, Insta
                      {"forced", options.force},
                      {"generation", rotation.ring.generation},
                      {"now", json_of(now)},
-                     {"next_due", json_of(next_due(rotation.ring))}};
+                     {"next_due", json_of(next_due(rotation.ring, now))}};
   wire::Json& changes = json["changes"] = wire::Json::array();
   for (const KeyChange& change : rotation.changes) changes.push_back(json_of(change, options));
   return json;

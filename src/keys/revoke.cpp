@@ -1,0 +1,71 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include <stek/ring.hpp>
+
+#include "base/encoding.hpp"
+#include "keys/cover.hpp"
+
+namespace stek {
+namespace {
+
+using namespace keys;
+
+bool has(const auto& entries, const KeyName& name, auto member) {
+  return std::ranges::find(entries, name, member) != entries.end();
+}
+
+/// Erases the keys that `ends` is true of; their tombstones stay.
+template <class AnyKey>
+void bury(std::vector<AnyKey>& keys, const auto& ends, Instant now, KeyRing& ring) {
+  std::erase_if(keys, [&](const AnyKey& key) {
+    if (!ends(key)) return false;
+    ring.revoked.push_back({.name = key.name, .revoked_at = now, .until = key.expires_at});
+    return true;
+  });
+}
+
+/// Where nothing seals, what is announced begins now instead of later.
+void begin_with_the_next(KeyRing& ring, Instant now) noexcept {
+  if (active_key(ring, now) != nullptr) return;
+  const auto next =
+      std::ranges::find_if(ring.keys, [&](const Key& key) { return key.activates_at > now; });
+  if (next == ring.keys.end()) return;
+  move_earlier(std::span(next, ring.keys.end()), next->activates_at - now);
+}
+
+std::expected<KeyRing, Failure> sealing_on(KeyRing ring, Instant now, const FreshSecret& fresh) {
+  drop_ended(ring, now);
+  begin_with_the_next(ring, now);
+  auto covered = cover(ring, horizon(ring.schedule, now), now, fresh);
+  if (!covered) return std::unexpected(std::move(covered.error()));
+  return next_generation(std::move(ring), now);
+}
+
+}  // namespace
+
+std::expected<KeyRing, Failure> revoke(KeyRing ring, const KeyName& name, Instant now,
+                                       const FreshSecret& fresh) {
+  if (auto failure = refusal_to_change(ring, now)) return std::unexpected(*std::move(failure));
+  if (has(ring.revoked, name, &Tombstone::name)) return ring;
+  if (!has(ring.keys, name, &Key::name) && !has(ring.foreign, name, &ForeignKey::name)) {
+    return std::unexpected(Failure{.error = Error::no_such_key,
+                                   .message = fmt::format("the ring has no key {}", to_hex(name)),
+                                   .hint = "'stek keys list' names those it has"});
+  }
+  const auto named = [&](const auto& key) { return key.name == name; };
+  bury(ring.keys, named, now, ring);
+  bury(ring.foreign, named, now, ring);
+  return sealing_on(std::move(ring), now, fresh);
+}
+
+std::expected<KeyRing, Failure> revoke_all(KeyRing ring, Instant now, const FreshSecret& fresh) {
+  if (auto failure = refusal_to_change(ring, now)) return std::unexpected(*std::move(failure));
+  const auto every = [](const auto&) { return true; };
+  bury(ring.keys, every, now, ring);
+  bury(ring.foreign, every, now, ring);
+  return sealing_on(std::move(ring), now, fresh);
+}
+
+}  // namespace stek
