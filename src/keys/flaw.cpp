@@ -30,15 +30,16 @@ bool is_an_instant(Instant instant) noexcept {
   return instant >= Instant{} && instant < last_instant;
 }
 
-std::optional<Failure> flaw_of(const Key& key, const Schedule& schedule) {
+std::optional<Failure> flaw_of(const Key& key, const KeyRing& ring) {
   const std::string who = "key " + to_hex(key.name);
   if (const auto weakness = weakness_of(key.secret.expose())) {
     return weak(fmt::format("{}: weak secret: {}", who, *weakness));
   }
-  if (key.name != keys::name_for(key.secret)) {
+  // K_dom comes from the secret that the name commits to, and does not give it back.
+  if (!ring.domain && key.name != keys::name_for(key.secret)) {
     return invalid(who + ": its name is not that of its secret");
   }
-  if (key.profile != schedule.profile) {
+  if (key.profile != ring.schedule.profile) {
     return invalid(who + ": its profile is not that of the schedule");
   }
   if (!(key.announced_at <= key.activates_at && key.activates_at < key.retires_at &&
@@ -130,7 +131,11 @@ std::optional<Failure> flaw_of(const KeyRing& ring) {
   if (const auto flaw = flaw_of(ring.schedule)) {
     return Failure{.error = Error::invalid_schedule, .message = "schedule: " + *flaw, .hint = {}};
   }
-  if (auto flaw = first_flaw(ring.keys, ring.schedule)) return flaw;
+  if (ring.domain && (ring.domain->size() > keys::max_domain || !ring.foreign.empty())) {
+    return invalid(
+        "a ring of one trust domain: its name is over 255 bytes, or it has foreign keys");
+  }
+  if (auto flaw = first_flaw(ring.keys, ring)) return flaw;
   if (auto flaw = first_flaw(ring.foreign)) return flaw;
   if (auto flaw = first_flaw(ring.revoked)) return flaw;
   // A stek key's name is a function of its secret, so this finds doubled secrets too.
