@@ -1,0 +1,229 @@
+// What a ring's file goes through: places that cannot be written, locks whose holder died.
+#include "store/ring_file.hpp"
+
+#include <grp.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+
+#include <doctest/doctest.h>
+
+#include <stek/store.hpp>
+
+#include "random_sessions.hpp"
+
+namespace stek {
+namespace {
+
+using test::noon;
+
+constexpr uid_t nobody = 65534;
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = "/tmp/stek-ring-file-XXXXXX";
+    path_ = mkdtemp(name.data());
+  }
+  ~Folder() {
+    chmod(path_.c_str(), 0700);
+    std::filesystem::remove_all(path_);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  std::filesystem::path operator/(const char* name) const { return path_ / name; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// A ring in a folder of its own.
+struct Ring {
+  Folder folder;
+  std::string path = folder / "ring.json";
+  Ring() { REQUIRE(FileStore(path).create(new_ring({}, noon).value())); }
+
+  [[nodiscard]] std::uint64_t generation() const { return FileStore(path).read()->generation; }
+  void give_to(uid_t user) const {
+    for (const std::string& name : {path, path + ".lock", folder.path().string()}) {
+      REQUIRE_EQ(chown(name.c_str(), user, user), 0);
+    }
+  }
+  [[nodiscard]] bool left_alone() const {
+    return generation() == 1 && !std::filesystem::exists(path + ".new");
+  }
+};
+
+std::expected<KeyRing, Failure> rotate(const std::string& path) {
+  return FileStore(path).update([](KeyRing ring) -> std::expected<KeyRing, Failure> {
+    ++ring.generation;
+    return ring;
+  });
+}
+
+std::string words_of(const Failure& failure) {
+  return failure.message + "\n" + failure.hint;
+}
+
+std::string complaint_of_rotating(const std::string& path) {
+  const auto rotated = rotate(path);
+  return rotated ? "rotated" : words_of(rotated.error());
+}
+
+bool holds(const std::string& text, std::string_view part) {
+  const bool found = text.find(part) != std::string::npos;
+  if (!found) MESSAGE(text << " has no " << part);
+  return found;
+}
+
+/// What `work` says in a process of its own.
+template <typename Work>
+std::string in_child(Work work) {
+  std::array<int, 2> ends{};
+  REQUIRE_EQ(pipe(ends.data()), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const std::string said = work();
+    _exit(write(ends[1], said.data(), said.size()) == static_cast<ssize_t>(said.size()) ? 0 : 1);
+  }
+  close(ends[1]);
+  std::string said(4096, '\0');
+  const ssize_t got = read(ends[0], said.data(), said.size());
+  close(ends[0]);
+  int status = 1;
+  REQUIRE_EQ(waitpid(child, &status, 0), child);
+  REQUIRE_EQ(status, 0);
+  said.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  return said;
+}
+
+template <typename Work>
+std::string as_stranger(Work work) {
+  return in_child([&] {
+    const bool dropped = setgroups(0, nullptr) == 0 && setgid(nobody) == 0 && setuid(nobody) == 0;
+    return dropped ? work() : std::string("cannot become another user");
+  });
+}
+
+/// `work` where mounts are seen by nobody else. Empty where this machine does not let us.
+template <typename Work>
+std::string among_own_mounts(Work work) {
+  return in_child([&]() -> std::string {
+    if (unshare(CLONE_NEWNS) != 0) return {};
+    if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return {};
+    return work();
+  });
+}
+
+TEST_CASE("a folder that is not writable is named, and the old ring untouched") {
+  const Ring ring;
+  if (geteuid() != 0) return;  // only root can become another user
+  REQUIRE_EQ(chmod(ring.folder.path().c_str(), 0755), 0);
+  REQUIRE_EQ(chown(ring.path.c_str(), nobody, nobody), 0);
+  const std::string without_lock = [&] {
+    std::filesystem::remove(ring.path + ".lock");
+    return as_stranger([&] { return complaint_of_rotating(ring.path); });
+  }();
+  CHECK(holds(without_lock, "cannot lock " + ring.path + ".lock"));
+  CHECK(holds(without_lock, "the owner of the folder " + ring.folder.path().string()));
+  CHECK(holds(without_lock, "the old ring.json is untouched"));
+  std::ofstream(ring.path + ".lock").close();
+  REQUIRE_EQ(chown((ring.path + ".lock").c_str(), nobody, nobody), 0);
+  const std::string with_lock = as_stranger([&] { return complaint_of_rotating(ring.path); });
+  CHECK(holds(with_lock, "cannot write " + ring.path + ".new"));
+  CHECK(holds(with_lock, "the owner of the folder " + ring.folder.path().string()));
+  CHECK(holds(with_lock, "the old ring.json is untouched"));
+  CHECK(ring.left_alone());
+}
+
+TEST_CASE("a folder that cannot be synced is found out before the ring is replaced") {
+  const Ring ring;
+  if (geteuid() != 0) return;  // only root can become another user
+  ring.give_to(nobody);
+  REQUIRE_EQ(chmod(ring.folder.path().c_str(), 0300), 0);
+  const std::string said = as_stranger([&] { return complaint_of_rotating(ring.path); });
+  CHECK(holds(said, "cannot open the folder of " + ring.path));
+  CHECK(holds(said, "the old ring.json is untouched"));
+  CHECK(ring.left_alone());
+}
+
+TEST_CASE("a lock of another user is named") {
+  const Ring ring;
+  if (geteuid() != 0) return;
+  ring.give_to(nobody);
+  REQUIRE_EQ(chown((ring.path + ".lock").c_str(), 0, 0), 0);
+  const std::string said = as_stranger([&] { return complaint_of_rotating(ring.path); });
+  CHECK(holds(said, "cannot lock " + ring.path + ".lock"));
+  CHECK(holds(said, "the lock has to belong to the ring's owner"));
+  CHECK(ring.left_alone());
+}
+
+TEST_CASE("a file system that is read-only is named, and the old ring untouched") {
+  const Ring ring;
+  const std::string place = ring.folder.path();
+  const std::string said = among_own_mounts([&]() -> std::string {
+    const char* at = place.c_str();
+    if (mount(at, at, nullptr, MS_BIND, nullptr) != 0) return {};
+    if (mount(nullptr, at, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr) != 0) return {};
+    return complaint_of_rotating(ring.path);
+  });
+  if (said.empty()) return;  // only root mounts
+  CHECK(holds(said, "cannot lock " + ring.path + ".lock: Read-only file system"));
+  CHECK(holds(said, "mount what " + place + " lies on for writing"));
+  CHECK(holds(said, "the old ring.json is untouched"));
+  CHECK(ring.left_alone());
+}
+
+TEST_CASE("a full disk is named, the old ring untouched, and nothing left on the disk") {
+  const Folder folder;
+  const std::string path = folder / "ring.json";
+  const std::string said = among_own_mounts([&]() -> std::string {
+    if (mount("none", folder.path().c_str(), "tmpfs", 0, "size=64k") != 0) return {};
+    if (!FileStore(path).create(new_ring({}, noon).value())) return "not made";
+    std::ofstream(folder / "filler") << std::string(100'000, 'x');
+    const std::string complaint = complaint_of_rotating(path);
+    const bool untouched =
+        FileStore(path).read()->generation == 1 && !std::filesystem::exists(path + ".new");
+    std::filesystem::remove(folder / "filler");
+    return complaint + (untouched ? "" : "\ntouched") + "\nthen " + complaint_of_rotating(path);
+  });
+  if (said.empty()) return;  // only root mounts
+  CHECK(holds(said, "cannot write " + path + ".new: No space left on device"));
+  CHECK(holds(said, "free some space on the file system of " + folder.path().string()));
+  CHECK(holds(said, "the old ring.json is untouched"));
+  CHECK_EQ(said.find("\ntouched"), std::string::npos);
+  CHECK(holds(said, "then rotated"));
+}
+
+TEST_CASE("a lock goes with its process, however that ends") {
+  const Ring ring;
+  std::array<int, 2> ends{};
+  REQUIRE_EQ(pipe(ends.data()), 0);
+  const pid_t holder = fork();
+  if (holder == 0) {
+    const auto lock = store::FileLock::take(ring.path);
+    [[maybe_unused]] const ssize_t told = write(ends[1], lock ? "y" : "n", 1);
+    pause();
+    _exit(0);
+  }
+  char held = 'n';
+  REQUIRE_EQ(read(ends[0], &held, 1), 1);
+  REQUIRE_EQ(held, 'y');
+  REQUIRE_EQ(kill(holder, SIGKILL), 0);
+  REQUIRE_EQ(waitpid(holder, nullptr, 0), holder);
+  const auto before = std::chrono::steady_clock::now();
+  CHECK(rotate(ring.path));
+  CHECK(std::chrono::steady_clock::now() - before < Seconds(5));
+  close(ends[0]);
+  close(ends[1]);
+}
+
+}  // namespace
+}  // namespace stek
