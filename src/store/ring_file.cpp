@@ -307,8 +307,8 @@ std::expected<FileLock, Failure> FileLock::take(const std::filesystem::path& rin
   FileLock lock(fd);
   // A writer holds it for milliseconds; one that was stopped must not stop all others without a
   // word.
-  constexpr int tries = 200;
-  constexpr timespec pause{.tv_sec = 0, .tv_nsec = 50'000'000};
+  constexpr int tries = 2000;
+  constexpr timespec pause{.tv_sec = 0, .tv_nsec = 5'000'000};
   for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; ++i) {
     if (errno != EWOULDBLOCK && errno != EINTR) return not_locked(path, ring_path);
     if (i == tries) {
