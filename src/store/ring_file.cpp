@@ -1,8 +1,10 @@
 #include "store/ring_file.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -298,6 +300,17 @@ std::expected<void, Failure> replace_ring_file(const std::filesystem::path& path
       failed("cannot sync the folder of", path, errno,
              "the new one is in place, but a crash of this machine may bring the "
              "old one back; check the disk"));
+}
+
+bool on_memory(const std::filesystem::path& path) noexcept {
+  struct statfs info{};
+  const auto look = [&](const std::filesystem::path& place) {
+    return again([&] { return statfs(place.c_str(), &info); }) == 0;
+  };
+  if (!look(path) && (errno != ENOENT || !look(folder_of(path)))) return false;
+  // Unsigned on both sides: the field's type differs between machines.
+  const auto type = static_cast<std::uint32_t>(info.f_type);
+  return type == TMPFS_MAGIC || type == RAMFS_MAGIC;
 }
 
 std::expected<FileLock, Failure> FileLock::take(const std::filesystem::path& ring_path) {

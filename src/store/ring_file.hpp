@@ -22,6 +22,10 @@ std::expected<void, Failure> replace_ring_file(const std::filesystem::path& path
 /// Removes what a killed writer left: it holds secrets. The caller holds the lock.
 void remove_leftover(const std::filesystem::path& path) noexcept;
 
+/// True when `path`, or its folder where it is not there yet, lies on a file system that ends with
+/// the machine's power (tmpfs, ramfs). False when that cannot be told.
+bool on_memory(const std::filesystem::path& path) noexcept;
+
 /// An exclusive lock on PATH.lock, which the kernel gives back when its holder ends, however that
 /// happens.
 class FileLock {

@@ -225,5 +225,20 @@ TEST_CASE("a lock goes with its process, however that ends") {
   close(ends[1]);
 }
 
+TEST_CASE("tmpfs and ramfs are memory, also for a ring that is not there yet; a disk is none") {
+  CHECK_FALSE(store::on_memory("/proc/self/status"));
+  CHECK_FALSE(store::on_memory("/no/such/folder/ring.json"));
+  for (const char* type : {"tmpfs", "ramfs"}) {
+    const Folder folder;
+    const std::string said = among_own_mounts([&]() -> std::string {
+      if (mount("none", folder.path().c_str(), type, 0, nullptr) != 0) return {};
+      std::ofstream(folder / "there").close();
+      const bool there = store::on_memory(folder / "there");
+      return there && store::on_memory(folder / "absent") ? "memory" : "no memory";
+    });
+    if (!said.empty()) CHECK_EQ(said, "memory");
+  }
+}
+
 }  // namespace
 }  // namespace stek
