@@ -55,6 +55,17 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
+/// True for what lies in a Kubernetes volume: its files are links through a folder `..data` to one
+/// that is named after its time, `..2026_11_25_18_00_00.1`.
+bool in_kubernetes_volume(const std::filesystem::path& path) {
+  std::error_code ignored;
+  const std::filesystem::path real = std::filesystem::canonical(path, ignored);
+  const auto is_theirs = [](const std::filesystem::path& part) {
+    return part.native().size() > 2 && part.native().starts_with("..");
+  };
+  return std::ranges::any_of(path, is_theirs) || std::ranges::any_of(real, is_theirs);
+}
+
 Failure failed(std::string_view what, const std::filesystem::path& path, int number,
                std::string hint) {
   return {.error = number == ENOENT ? Error::not_found : Error::unreachable,
@@ -62,9 +73,12 @@ Failure failed(std::string_view what, const std::filesystem::path& path, int num
           .hint = std::move(hint)};
 }
 
-std::string hint_of_reader(int number) {
+std::string hint_of_reader(int number, const std::filesystem::path& path) {
   const bool forbidden = number == EACCES || number == EPERM;
   if (number == ENOENT) return "make a ring with 'stek keys init', or name another with --ring";
+  if (forbidden && in_kubernetes_volume(path)) {
+    return "set 'fsGroup' of the pod and 'defaultMode: 0440' of the secret's volume";
+  }
   if (forbidden) return "run as the ring's owner, or as a member of its group with mode 0640";
   return number == EIO ? "check the disk" : "";
 }
@@ -73,13 +87,15 @@ std::string hint_of_writer(int number, const std::filesystem::path& path) {
   const std::string folder = folder_of(path).string();
   switch (number) {
     case ENOENT:
-      return hint_of_reader(number);
+      return hint_of_reader(number, path);
     case EACCES:
     case EPERM:
       return fmt::format("a writer makes files beside the ring: run as the owner of the folder {}",
                          folder);
     case EROFS:
-      return fmt::format("mount what {} lies on for writing, or rotate where it is", folder);
+      return in_kubernetes_volume(path)
+                 ? "a secret's volume is for readers: rotate the ring that the secret is made of"
+                 : fmt::format("mount what {} lies on for writing, or rotate where it is", folder);
     case ENOSPC:
       return fmt::format("free some space on the file system of {}, then try again", folder);
     case EDQUOT:
@@ -99,7 +115,7 @@ std::string hint_of_writer(int number, const std::filesystem::path& path) {
 
 std::unexpected<Failure> not_read(std::string_view what, const std::filesystem::path& path) {
   const int number = errno;
-  return std::unexpected(failed(what, path, number, hint_of_reader(number)));
+  return std::unexpected(failed(what, path, number, hint_of_reader(number, path)));
 }
 
 std::unexpected<Failure> not_written(std::string_view what, const std::filesystem::path& path) {
@@ -116,6 +132,10 @@ Failure untouched(Failure failure, const std::filesystem::path& path) {
 }
 
 std::string hint_of_exposed(const std::filesystem::path& path) {
+  if (in_kubernetes_volume(path)) {
+    return "set 'defaultMode: 0400' of the secret's volume; with 'fsGroup', 0440, which its group "
+           "reads";
+  }
   return fmt::format(
       "'chmod 600 {}'; if anyone may have read it, move it away, then 'stek keys init'",
       path.string());

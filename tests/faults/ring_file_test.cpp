@@ -51,6 +51,7 @@ struct Ring {
   Ring() { REQUIRE(FileStore(path).create(new_ring({}, noon).value())); }
 
   [[nodiscard]] std::uint64_t generation() const { return FileStore(path).read()->generation; }
+  void set_mode(mode_t mode) const { REQUIRE_EQ(chmod(path.c_str(), mode), 0); }
   void give_to(uid_t user) const {
     for (const std::string& name : {path, path + ".lock", folder.path().string()}) {
       REQUIRE_EQ(chown(name.c_str(), user, user), 0);
@@ -223,6 +224,47 @@ TEST_CASE("a lock goes with its process, however that ends") {
   CHECK(std::chrono::steady_clock::now() - before < Seconds(5));
   close(ends[0]);
   close(ends[1]);
+}
+
+/// A secret's volume as the kubelet makes it: a link through `..data` to a folder named by its
+/// time.
+void mount_secret(const Ring& ring, const std::filesystem::path& volume) {
+  std::filesystem::create_directories(volume / "..2026_11_25_18_00_00.1");
+  std::filesystem::copy_file(ring.path, volume / "..2026_11_25_18_00_00.1/ring.json");
+  std::filesystem::create_symlink("..2026_11_25_18_00_00.1", volume / "..data");
+  std::filesystem::create_symlink("..data/ring.json", volume / "ring.json");
+}
+
+TEST_CASE(
+    "a ring in a Kubernetes secret that all can read is refused with the setting that helps") {
+  const Ring ring;
+  const std::filesystem::path volume = ring.folder / "volume";
+  mount_secret(ring, volume);
+  REQUIRE_EQ(chmod((volume / "..data/ring.json").c_str(), 0644), 0);
+  std::filesystem::create_symlink("volume/ring.json", ring.folder / "link.json");
+  for (const std::filesystem::path& path :
+       {volume / "ring.json", volume / "..data/ring.json", ring.folder / "link.json"}) {
+    const auto read = FileStore(path).read();
+    REQUIRE_FALSE(read);
+    CHECK_EQ(read.error().error, Error::exposed);
+    CHECK(holds(read.error().message, "mode 0644"));
+    CHECK(holds(read.error().hint, "'defaultMode: 0400'"));
+    CHECK(holds(read.error().hint, "with 'fsGroup', 0440"));
+    CHECK(holds(complaint_of_rotating(path), "'defaultMode: 0400'"));
+  }
+  for (const mode_t mode : {0400U, 0440U}) {
+    REQUIRE_EQ(chmod((volume / "..data/ring.json").c_str(), mode), 0);
+    CHECK(FileStore(volume / "ring.json").read());
+  }
+}
+
+TEST_CASE("an exposed ring elsewhere is not blamed on Kubernetes") {
+  const Ring ring;
+  ring.set_mode(0644);
+  const std::string path = ring.folder.path() / ".." / ring.folder.path().filename() / "ring.json";
+  const auto read = FileStore(path).read();
+  REQUIRE_FALSE(read);
+  CHECK(holds(read.error().hint, "chmod 600"));
 }
 
 TEST_CASE("tmpfs and ramfs are memory, also for a ring that is not there yet; a disk is none") {
