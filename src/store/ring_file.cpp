@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +19,7 @@ namespace stek::store {
 namespace {
 
 constexpr off_t largest_ring = off_t{16} << 20U;
+constexpr const char* access_list = "system.posix_acl_access";
 
 /// Makes a call again that a signal has interrupted.
 template <typename Call>
@@ -131,17 +133,21 @@ Failure untouched(Failure failure, const std::filesystem::path& path) {
   return failure;
 }
 
-std::string hint_of_exposed(const std::filesystem::path& path) {
+std::string hint_of_exposed(int fd, const std::filesystem::path& path) {
   if (in_kubernetes_volume(path)) {
     return "set 'defaultMode: 0400' of the secret's volume; with 'fsGroup', 0440, which its group "
            "reads";
   }
+  // With a list the group's bits of the mode are its mask, and chmod would cut off who is on it.
+  const bool listed = again([&] { return fgetxattr(fd, access_list, nullptr, 0); }) > 0;
   return fmt::format(
-      "'chmod 600 {}'; if anyone may have read it, move it away, then 'stek keys init'",
-      path.string());
+      "'{} {}'{}; if anyone may have read it, move it away, then 'stek keys init'",
+      listed ? "setfacl -m m::r,o::-" : "chmod 600", path.string(),
+      listed ? " leaves those on its access control list, whom getfacl shows, to read it" : "");
 }
 
-std::optional<Failure> refuse_file(const struct stat& info, const std::filesystem::path& path) {
+std::optional<Failure> refuse_file(int fd, const struct stat& info,
+                                   const std::filesystem::path& path) {
   if (!S_ISREG(info.st_mode)) {
     return Failure{.error = Error::damaged,
                    .message = fmt::format("ring {} is not a regular file", path.string()),
@@ -152,7 +158,7 @@ std::optional<Failure> refuse_file(const struct stat& info, const std::filesyste
         .error = Error::exposed,
         .message = fmt::format("ring {} has mode {:04o}: others can read or change its keys",
                                path.string(), info.st_mode & 07777U),
-        .hint = hint_of_exposed(path)};
+        .hint = hint_of_exposed(fd, path)};
   }
   if (info.st_size > largest_ring) {
     return Failure{.error = Error::damaged,
@@ -201,6 +207,83 @@ std::filesystem::path aside_of(const std::filesystem::path& path) {
   return path.string() + ".new";
 }
 
+/// What `call(room, size)` gives, which is asked for its size first; an errno on error.
+template <typename Call>
+std::expected<std::string, int> sized(Call call) {
+  std::string value;
+  while (true) {
+    const ssize_t size = again([&] { return call(nullptr, std::size_t{0}); });
+    if (size <= 0) return size == 0 ? std::expected<std::string, int>() : std::unexpected(errno);
+    value.resize(static_cast<std::size_t>(size));
+    const ssize_t got = again([&] { return call(value.data(), value.size()); });
+    // It may have grown in between.
+    if (got < 0 && errno == ERANGE) continue;
+    if (got < 0) return std::unexpected(errno);
+    value.resize(static_cast<std::size_t>(got));
+    return value;
+  }
+}
+
+std::expected<std::string, int> attribute_of(int fd, const std::string& name) {
+  return sized(
+      [&](char* room, std::size_t size) { return fgetxattr(fd, name.c_str(), room, size); });
+}
+
+/// Each name ends with a zero.
+std::expected<std::string, int> attribute_names(int fd) {
+  auto names = sized([&](char* room, std::size_t size) { return flistxattr(fd, room, size); });
+  if (!names && names.error() == ENOTSUP) return {};
+  return names;
+}
+
+std::unexpected<Failure> cannot_keep(const std::string& attribute,
+                                     const std::filesystem::path& path, int number) {
+  const bool refused = number == EPERM || number == EACCES || number == ENOTSUP;
+  std::string hint =
+      refused ? fmt::format("rotate as who may set it or, if nobody needs it, 'setfattr -x {} {}'",
+                            attribute, path.string())
+              : hint_of_writer(number, path);
+  return std::unexpected(failed(fmt::format("cannot keep the attribute {} of", attribute), path,
+                                number, std::move(hint)));
+}
+
+std::expected<void, Failure> keep_attribute(int fd, int old, const std::string& name,
+                                            const std::filesystem::path& path) {
+  const auto value = attribute_of(old, name);
+  if (!value && value.error() == ENODATA) return {};
+  if (!value) return cannot_keep(name, path, value.error());
+  // A security module's label, for one, which few may set, is mostly there already.
+  if (attribute_of(fd, name) == value) return {};
+  const auto set = [&] { return fsetxattr(fd, name.c_str(), value->data(), value->size(), 0); };
+  return again(set) == 0 ? std::expected<void, Failure>() : cannot_keep(name, path, errno);
+}
+
+/// The list that a new file has from its folder would let in whom the ring's own does not.
+std::expected<void, Failure> drop_inherited_list(int fd, const std::filesystem::path& path) {
+  if (again([&] { return fremovexattr(fd, access_list); }) == 0) return {};
+  if (errno == ENODATA || errno == ENOTSUP) return {};
+  return not_written("cannot drop the inherited access control list of", path);
+}
+
+/// The access control list comes last: it may take from a file's owner the right to set the others.
+std::expected<void, Failure> keep_attributes(int fd, int old, const std::filesystem::path& path) {
+  const auto names = attribute_names(old);
+  if (!names) {
+    return std::unexpected(failed("cannot list the attributes of", path, names.error(),
+                                  hint_of_writer(names.error(), path)));
+  }
+  bool listed = false;
+  for (std::size_t at = 0; at < names->size();) {
+    const std::string name = names->c_str() + at;
+    at += name.size() + 1;
+    listed = listed || name == access_list;
+    // The kernel's own sums over what a file holds and who owns it.
+    if (name == access_list || name == "security.ima" || name == "security.evm") continue;
+    if (auto kept = keep_attribute(fd, old, name, path); !kept) return kept;
+  }
+  return listed ? keep_attribute(fd, old, access_list, path) : drop_inherited_list(fd, path);
+}
+
 std::expected<void, Failure> keep_owner(int fd, const struct stat& old,
                                         const std::filesystem::path& path) {
   struct stat fresh{};
@@ -214,13 +297,14 @@ std::expected<void, Failure> keep_owner(int fd, const struct stat& old,
              "rotate as the ring's owner, who has to be in its group, or as root"));
 }
 
-/// 0600 whatever the umask.
+/// 0600 whatever the umask and the folder's default access control list.
 std::expected<void, Failure> close_to_others(int fd, const std::filesystem::path& path) {
+  if (auto dropped = drop_inherited_list(fd, path); !dropped) return dropped;
   if (again([&] { return fchmod(fd, 0600); }) == 0) return {};
   return not_written("cannot set the mode of", path);
 }
 
-/// A ring whose group changed would be one that its readers cannot read, or that others
+/// A ring whose group or list changed would be one that its readers cannot read, or that others
 /// can. The mode comes last: until then, nobody else reads what is still empty.
 std::expected<void, Failure> keep_access(int fd, const std::filesystem::path& path) {
   const Descriptor old(open_file(path, O_RDONLY | O_NONBLOCK));
@@ -230,6 +314,7 @@ std::expected<void, Failure> keep_access(int fd, const std::filesystem::path& pa
     return not_written("cannot look at the old", path);
   }
   if (auto kept = keep_owner(fd, info, path); !kept) return kept;
+  if (auto kept = keep_attributes(fd, old.get(), path); !kept) return kept;
   if (again([&] { return fchmod(fd, info.st_mode & 0640U); }) == 0) return {};
   return not_written("cannot keep the mode of", path);
 }
@@ -287,7 +372,7 @@ std::expected<keys::Document, Failure> read_ring_file(const std::filesystem::pat
   if (again([&] { return fstat(file.get(), &info); }) != 0) {
     return not_read("cannot read ring", path);
   }
-  if (auto refusal = refuse_file(info, path)) {
+  if (auto refusal = refuse_file(file.get(), info, path)) {
     return std::unexpected(*std::move(refusal));
   }
   keys::Document document(static_cast<std::size_t>(info.st_size));

@@ -16,7 +16,8 @@ std::uint64_t mark_of(const std::filesystem::path& path) noexcept;
 std::expected<keys::Document, Failure> read_ring_file(const std::filesystem::path& path);
 
 /// Replaces the file, or makes it with mode 0600: after a crash at any point it is the old one or
-/// the new one. A file that is there keeps its owner, group and mode. The caller holds the lock.
+/// the new one. A file that is there keeps its owner, group, mode and extended attributes, its
+/// access control list among them, or is not replaced. The caller holds the lock.
 std::expected<void, Failure> replace_ring_file(const std::filesystem::path& path, Bytes document);
 
 /// Removes what a killed writer left: it holds secrets. The caller holds the lock.

@@ -1,4 +1,5 @@
-// What a ring's file goes through: places that cannot be written, locks whose holder died.
+// What a ring's file goes through: attributes and lists that have to be kept, places that cannot be
+// written, locks whose holder died.
 #include "store/ring_file.hpp"
 
 #include <grp.h>
@@ -6,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -23,6 +25,9 @@ namespace {
 using test::noon;
 
 constexpr uid_t nobody = 65534;
+constexpr gid_t www = 33;
+constexpr const char* access_list = "system.posix_acl_access";
+constexpr const char* default_list = "system.posix_acl_default";
 
 class Folder {
  public:
@@ -51,6 +56,11 @@ struct Ring {
   Ring() { REQUIRE(FileStore(path).create(new_ring({}, noon).value())); }
 
   [[nodiscard]] std::uint64_t generation() const { return FileStore(path).read()->generation; }
+  [[nodiscard]] mode_t mode() const {
+    struct stat info{};
+    REQUIRE_EQ(stat(path.c_str(), &info), 0);
+    return info.st_mode & 07777U;
+  }
   void set_mode(mode_t mode) const { REQUIRE_EQ(chmod(path.c_str(), mode), 0); }
   void give_to(uid_t user) const {
     for (const std::string& name : {path, path + ".lock", folder.path().string()}) {
@@ -121,6 +131,106 @@ std::string among_own_mounts(Work work) {
     if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return {};
     return work();
   });
+}
+
+bool set(const std::string& path, const char* name, std::string_view value) {
+  return setxattr(path.c_str(), name, value.data(), value.size(), 0) == 0;
+}
+
+/// "(none)" where there is none.
+std::string get(const std::string& path, const char* name) {
+  std::array<char, 1024> room{};
+  const ssize_t size = getxattr(path.c_str(), name, room.data(), room.size());
+  return size < 0 ? "(none)" : std::string(room.data(), static_cast<std::size_t>(size));
+}
+
+/// A list that gives the owner all, `user` and the mask `rights`, the group and others nothing.
+/// The kernel's layout, little-endian: version 2, then tag, rights and id of each entry.
+std::string list_for(uid_t user, unsigned rights) {
+  std::string list;
+  const auto put = [&](std::uint32_t value, int bytes) {
+    for (int i = 0; i < bytes; ++i) list.push_back(static_cast<char>(value >> (8 * i)));
+  };
+  const auto entry = [&](unsigned tag, unsigned granted, std::uint32_t id) {
+    put(tag, 2);
+    put(granted, 2);
+    put(id, 4);
+  };
+  constexpr std::uint32_t no_id = 0xffffffff;
+  put(2, 4);
+  entry(0x01, 6, no_id);
+  entry(0x02, rights, user);
+  entry(0x04, 0, no_id);
+  entry(0x10, rights, no_id);
+  entry(0x20, 0, no_id);
+  return list;
+}
+
+TEST_CASE("a ring keeps its extended attributes, however long, when it is rotated") {
+  const Ring ring;
+  if (!set(ring.path, "user.owner", "web team")) return;  // a file system without
+  REQUIRE(set(ring.path, "user.empty", ""));
+  REQUIRE(set(ring.path, "user.long", std::string(1000, 'x')));
+  REQUIRE(rotate(ring.path));
+  CHECK_EQ(ring.generation(), 2);
+  CHECK_EQ(get(ring.path, "user.owner"), "web team");
+  CHECK_EQ(get(ring.path, "user.empty"), "");
+  CHECK_EQ(get(ring.path, "user.long"), std::string(1000, 'x'));
+}
+
+TEST_CASE("a ring that its owner may only read keeps its attributes and its mode") {
+  const Ring ring;
+  if (!set(ring.path, "user.owner", "web team") || geteuid() != 0) return;
+  ring.set_mode(0440);
+  ring.give_to(nobody);
+  CHECK_EQ(as_stranger([&] { return complaint_of_rotating(ring.path); }), "rotated");
+  CHECK_EQ(get(ring.path, "user.owner"), "web team");
+  CHECK_EQ(ring.mode(), 0440);
+}
+
+TEST_CASE("a ring keeps its access control list, and its group gains nothing by a rotation") {
+  const Ring ring;
+  const std::string list = list_for(www, 4);
+  if (!set(ring.path, access_list, list)) return;  // a file system without
+  CHECK_EQ(ring.mode(), 0640);
+  REQUIRE(rotate(ring.path));
+  CHECK_EQ(ring.generation(), 2);
+  CHECK_EQ(get(ring.path, access_list), list);
+  CHECK_EQ(ring.mode(), 0640);
+}
+
+TEST_CASE("a ring gets no access control list from its folder") {
+  const Ring ring;
+  if (!set(ring.folder.path(), default_list, list_for(www, 4))) return;
+  ring.set_mode(0640);
+  REQUIRE(rotate(ring.path));
+  CHECK_EQ(get(ring.path, access_list), "(none)");
+  CHECK_EQ(ring.mode(), 0640);
+  const std::string another = ring.folder / "another.json";
+  REQUIRE(FileStore(another).create(new_ring({}, noon).value()));
+  CHECK_EQ(get(another, access_list), "(none)");
+}
+
+TEST_CASE("an access control list that lets somebody write is refused, with what narrows it") {
+  const Ring ring;
+  if (!set(ring.path, access_list, list_for(www, 6))) return;
+  const auto read = FileStore(ring.path).read();
+  REQUIRE_FALSE(read);
+  CHECK_EQ(read.error().error, Error::exposed);
+  CHECK(holds(read.error().message, "mode 0660"));
+  CHECK(holds(read.error().hint, "setfacl -m m::r,o::- " + ring.path));
+}
+
+TEST_CASE("an attribute that cannot be kept is named, and the old ring untouched") {
+  const Ring ring;
+  if (geteuid() != 0 || !set(ring.path, "security.stek-test", "label")) return;
+  ring.give_to(nobody);
+  const std::string said = as_stranger([&] { return complaint_of_rotating(ring.path); });
+  CHECK(holds(said, "cannot keep the attribute security.stek-test of " + ring.path));
+  CHECK(holds(said, "the old ring.json is untouched"));
+  CHECK(ring.left_alone());
+  REQUIRE(rotate(ring.path));
+  CHECK_EQ(get(ring.path, "security.stek-test"), "label");
 }
 
 TEST_CASE("a folder that is not writable is named, and the old ring untouched") {
