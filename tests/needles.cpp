@@ -37,8 +37,8 @@ void print_lanes(const ticket::DomainKey& key, unsigned expanded_lanes) {
     print("lane", subkey.expose());
     if (lane >= expanded_lanes) continue;
     // In fresh pages, so that what the expansion does not write is zero.
-    bool locked = false;
-    const auto expanded = make_in_key_pages<Aes256GcmKey>(locked);
+    Granted granted{};
+    const auto expanded = make_in_key_pages<Aes256GcmKey>(granted);
     expanded->assign(subkey.expose());
     print("expanded-lane", std::as_bytes(std::span(expanded.get(), 1)));
   }

@@ -192,6 +192,10 @@ enum stek_legacy_ems {
   STEK_LEGACY_EMS_RESUME = 2
 };
 
+/// What keys are kept in; <stek/key_memory.hpp> says more. Secret memory is for a process that does
+/// not fork with its ticketer: in a forked child it issues and resumes nothing.
+enum stek_key_memory { STEK_KEY_MEMORY_FORKABLE = 0, STEK_KEY_MEMORY_SECRET = 1 };
+
 /// The stable name, as logs, counters and JSON carry it ("unknown_key"), and a line for people.
 /// "unknown" for a number that is none. The text lives as long as the library.
 STEK_API const char* stek_error_name(int error);
@@ -249,7 +253,8 @@ struct stek_policy {
   size_t cipher_suites_count;
   const uint8_t* application_protocols;  ///< each behind its length, best first: "\2h2\10http/1.1"
   size_t application_protocols_size;     ///< in bytes; 0: ALPN is not ours
-  uint64_t hedge;  ///< mixes the session and a time-stamp counter into every nonce
+  uint64_t hedge;       ///< mixes the session and a time-stamp counter into every nonce
+  uint64_t key_memory;  ///< enum stek_key_memory
 };
 #define STEK_POLICY_SHORTEST sizeof(size_t)
 #define STEK_POLICY_INIT {.size = sizeof(struct stek_policy)}
@@ -332,6 +337,7 @@ struct stek_health {
   uint64_t refused;        ///< verdicts other than STEK_RESUME
   uint64_t memory_locked;  ///< 1: all key memory is locked against swapping
   char last_error[504];    ///< of the last refresh; empty after a good one
+  uint64_t key_memory;     ///< enum stek_key_memory: what all keys are kept in
 };
 #define STEK_HEALTH_SHORTEST offsetof(struct stek_health, last_error)
 #define STEK_HEALTH_INIT {.size = sizeof(struct stek_health)}

@@ -6,12 +6,17 @@
 #include <type_traits>
 
 #include <stek/bytes.hpp>
+#include <stek/key_memory.hpp>
 
 namespace stek {
 
-/// Maps zeroed pages: out of core dumps, and locked against swapping as they are touched.
-/// `locked` tells whether the lock was granted. nullptr when there is no memory.
-void* map_key_pages(std::size_t size, bool& locked) noexcept;
+/// What the kernel gave for key pages, least first. `secret` is locked too.
+enum class Granted : std::uint8_t { unlocked, locked, secret };
+
+/// Maps zeroed pages, out of core dumps; locked, and secret where that was asked for, as far as the
+/// kernel grants it. Where secret memory was asked for, a forked child has nothing at their place.
+/// nullptr when there is no memory.
+void* map_key_pages(std::size_t size, Granted& granted, KeyMemory asked) noexcept;
 /// Maps zeroed pages that a forked child sees as zeros again. nullptr when the kernel cannot.
 void* map_fork_wiped_pages(std::size_t size) noexcept;
 void unmap_pages(void* pages, std::size_t size) noexcept;
@@ -30,15 +35,15 @@ using PagesPtr = std::unique_ptr<T, PagesDeleter<T>>;
 /// Default-initialised, so that members without initialisers stay the zeros of fresh pages,
 /// untouched.
 template <class T>
-PagesPtr<T> make_in_key_pages(bool& locked) noexcept {
+PagesPtr<T> make_in_key_pages(Granted& granted, KeyMemory asked = KeyMemory::forkable) noexcept {
   static_assert(std::is_nothrow_default_constructible_v<T>);
-  void* pages = map_key_pages(sizeof(T), locked);
+  void* pages = map_key_pages(sizeof(T), granted, asked);
   return PagesPtr<T>(pages == nullptr ? nullptr : ::new (pages) T);
 }
 
 template <class T>
 PagesPtr<T> make_fork_wiped() noexcept {
-  static_assert(std::is_trivially_default_constructible_v<T>);
+  static_assert(std::is_nothrow_default_constructible_v<T> && std::is_trivially_destructible_v<T>);
   void* pages = map_fork_wiped_pages(sizeof(T));
   return PagesPtr<T>(pages == nullptr ? nullptr : ::new (pages) T{});
 }

@@ -226,6 +226,16 @@ int number_of(LegacyEms legacy_ems) noexcept {
   return no_number;
 }
 
+int number_of(KeyMemory key_memory) noexcept {
+  switch (key_memory) {
+    case KeyMemory::forkable:
+      return STEK_KEY_MEMORY_FORKABLE;
+    case KeyMemory::secret:
+      return STEK_KEY_MEMORY_SECRET;
+  }
+  return no_number;
+}
+
 template <class Enum>
 std::optional<Enum> value_of(std::int64_t number) noexcept {
   for (int i = 0; i <= 0xff; ++i) {
@@ -242,5 +252,6 @@ template std::optional<Alert> value_of(std::int64_t number) noexcept;
 template std::optional<EarlyData> value_of(std::int64_t number) noexcept;
 template std::optional<Profile> value_of(std::int64_t number) noexcept;
 template std::optional<LegacyEms> value_of(std::int64_t number) noexcept;
+template std::optional<KeyMemory> value_of(std::int64_t number) noexcept;
 
 }  // namespace stek::c_api

@@ -2,9 +2,9 @@
 
 namespace stek::ticket {
 
-PagesPtr<TicketKey> make_ticket_key(const Key& key, std::string_view domain,
-                                    bool& locked) noexcept {
-  auto made = make_in_key_pages<TicketKey>(locked);
+PagesPtr<TicketKey> make_ticket_key(const Key& key, std::string_view domain, Granted& granted,
+                                    KeyMemory asked) noexcept {
+  auto made = make_in_key_pages<TicketKey>(granted, asked);
   if (made != nullptr) made->derive(key, domain);
   return made;
 }

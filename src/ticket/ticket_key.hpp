@@ -44,7 +44,7 @@ class TicketKey {
 
  private:
   friend PagesPtr<TicketKey> make_ticket_key(const Key& key, std::string_view domain,
-                                             bool& locked) noexcept;
+                                             Granted& granted, KeyMemory asked) noexcept;
   enum class Fill : std::uint8_t { empty, filling, ready };
 
   /// A lane beside the table, for one ticket.
@@ -70,7 +70,8 @@ class TicketKey {
   };
 };
 
-/// nullptr when there is no memory. `locked`: its pages are locked.
-PagesPtr<TicketKey> make_ticket_key(const Key& key, std::string_view domain, bool& locked) noexcept;
+/// nullptr when there is no memory.
+PagesPtr<TicketKey> make_ticket_key(const Key& key, std::string_view domain, Granted& granted,
+                                    KeyMemory asked = KeyMemory::forkable) noexcept;
 
 }  // namespace stek::ticket
