@@ -861,7 +861,7 @@ std::size_t names(const char* (*name_in_c)(int), std::size_t besides = 0) {
 }
 
 TEST_CASE("C: every number has the name that C++ has") {
-  CHECK_EQ(names<Error>(stek_error_name, 2), STEK_MALFORMED + 1);
+  CHECK_EQ(names<Error>(stek_error_name, 2), STEK_MEMORY_UNLOCKED + 1);
   CHECK_EQ(names<Reason>(stek_reason_name), STEK_REASON_PSK_MODE_UNSUITABLE + 1);
   CHECK_EQ(names<Outcome>(stek_outcome_name), 3);
   CHECK_EQ(names<Alert>(stek_alert_name), 7);

@@ -42,6 +42,7 @@ enum class Error : std::uint8_t {
   other_ring,        ///< not the ring that was read first
   rolled_back,       ///< an older generation than the one held, or other bytes under the same one
   no_memory,         ///< no memory for keys
+  memory_unlocked,   ///< memory cannot be locked against swapping
 
   // Configuration and text input.
   unsuitable,  ///< not something that this call works on; the message says why

@@ -105,6 +105,7 @@ enum stek_error {
   STEK_OTHER_RING = 23,        ///< not the ring that was read first
   STEK_ROLLED_BACK = 24,       ///< an older generation than the one held
   STEK_NO_MEMORY = 25,
+  STEK_MEMORY_UNLOCKED = 28,  ///< memory cannot be locked against swapping
 
   STEK_UNSUITABLE = 26,  ///< not something that this call works on
   STEK_MALFORMED = 27    ///< does not parse

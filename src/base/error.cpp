@@ -66,6 +66,8 @@ Words words_of(Error error) noexcept {
       return {"rolled_back", "an older ring than the one held"};
     case Error::no_memory:
       return {"no_memory", "no memory for keys"};
+    case Error::memory_unlocked:
+      return {"memory_unlocked", "memory cannot be locked against swapping"};
     case Error::unsuitable:
       return {"unsuitable", "not something that this call works on"};
     case Error::malformed:

@@ -1,11 +1,12 @@
-// Pages for keys and for what a fork must not copy.
+// Pages for keys and for what a fork must not copy, and what guards all of a process.
 #pragma once
 
 #include <memory>
 #include <new>
+#include <optional>
 #include <type_traits>
 
-#include <stek/bytes.hpp>
+#include <stek/error.hpp>
 #include <stek/key_memory.hpp>
 
 namespace stek {
@@ -47,5 +48,14 @@ PagesPtr<T> make_fork_wiped() noexcept {
   void* pages = map_fork_wiped_pages(sizeof(T));
   return PagesPtr<T>(pages == nullptr ? nullptr : ::new (pages) T{});
 }
+
+/// For commands, before they hold a secret: no core dumps, nobody of the same user in /proc/PID/mem
+/// or with a debugger, and all memory locked as it is touched, now and later. Fails only where
+/// locking is refused, with `Error::memory_unlocked`, and the rest holds then too. Below an
+/// unlimited RLIMIT_MEMLOCK, what the process maps later may be refused: threads, for one.
+std::optional<Failure> guard_process_memory();
+
+/// What to tell people when `needed` bytes could not be locked.
+Failure memory_unlocked(std::size_t needed);
 
 }  // namespace stek

@@ -62,6 +62,8 @@ int number_of(Error error) noexcept {
       return STEK_ROLLED_BACK;
     case Error::no_memory:
       return STEK_NO_MEMORY;
+    case Error::memory_unlocked:
+      return STEK_MEMORY_UNLOCKED;
     case Error::unsuitable:
       return STEK_UNSUITABLE;
     case Error::malformed:
