@@ -480,6 +480,32 @@ TEST_CASE("C: verdict, health, failure, policy and schedule of every size") {
   }
 }
 
+bool secret_memory_is_here() {
+  auto ticketer = Ticketer::standalone({}, {.key_memory = KeyMemory::secret}, noon).value();
+  ticketer.in("", {}, noon).value();
+  return ticketer.health(noon).key_memory == KeyMemory::secret;
+}
+
+TEST_CASE("C: the policy chooses what keys are kept in, and health says it") {
+  auto policy = sized<stek_policy>();
+  const auto kept_in = [&] {
+    const auto ticketer = standalone(&policy);
+    const auto tickets = in(ticketer);
+    auto health = sized<stek_health>();
+    CHECK_EQ(stek_ticketer_health(ticketer.get(), now, &health), STEK_OK);
+    return health.key_memory;
+  };
+  CHECK_EQ(kept_in(), STEK_KEY_MEMORY_FORKABLE);
+  policy.key_memory = STEK_KEY_MEMORY_SECRET;
+  CHECK_EQ(kept_in(), secret_memory_is_here() ? STEK_KEY_MEMORY_SECRET : STEK_KEY_MEMORY_FORKABLE);
+  for (const std::uint64_t none : {std::uint64_t{2}, UINT64_MAX}) {
+    policy.key_memory = none;
+    stek_ticketer* made = nullptr;
+    CHECK_EQ(stek_ticketer_standalone(nullptr, &policy, now, &made, nullptr),
+             STEK_INVALID_ARGUMENT);
+  }
+}
+
 TEST_CASE("C: a struct too short, too long, or with what only a newer library knows is refused") {
   const auto ticketer = standalone();
   const auto tickets = in(ticketer);

@@ -1,8 +1,7 @@
 // A process that does with secrets all that stek does with them, destroys every object, says so and
 // pauses: canary.py then looks into it.
 //
-//   canary run FOLDER TASK...    tasks, in this order: read json malformed tickets opaque rotate
-//   canary needles RING...       what is derived from every key of the rings, a name and hex a line
+//   canary FOLDER TASK...    tasks, in this order: read json malformed tickets opaque rotate
 //
 // FOLDER holds ring, tls12.json, tls13.json and opaque; `tickets` and `rotate` leave their tickets
 // in FOLDER/tickets, and `rotate` its ring in FOLDER/rotated.
@@ -18,12 +17,8 @@
 
 #include <stek/ticketer.hpp>
 
-#include "base/cipher.hpp"
 #include "base/encoding.hpp"
-#include "base/hash.hpp"
-#include "base/memory.hpp"
 #include "session/json.hpp"
-#include "ticket/derive.hpp"
 
 namespace stek {
 namespace {
@@ -221,75 +216,13 @@ void say_done_and_pause() {
   pause();
 }
 
-void print(const char* name, Bytes bytes) {
-  std::printf("%s %s\n", name, to_hex(bytes).c_str());
-}
-
-void print_lanes(const ticket::DomainKey& key) {
-  for (unsigned lane = 0; lane < 256; ++lane) {
-    const auto subkey =
-        ticket::subkey(key, ticket::Purpose::aes256gcm, static_cast<std::uint8_t>(lane));
-    print("lane", subkey.expose());
-    // In fresh pages, so that what the expansion does not write is zero.
-    bool locked = false;
-    const auto expanded = make_in_key_pages<Aes256GcmKey>(locked);
-    expanded->assign(subkey.expose());
-    print("expanded-lane", std::as_bytes(std::span(expanded.get(), 1)));
-  }
-}
-
-void print_xored(const char* name, Bytes key, std::byte pad) {
-  std::vector<std::byte> padded(key.begin(), key.end());
-  for (std::byte& b : padded) b ^= pad;
-  print(name, padded);
-}
-
-void print_mac_key(const ticket::DomainKey& key) {
-  const auto subkey = ticket::subkey(key, ticket::Purpose::rfc5077_mac, 0);
-  print("mac-subkey", subkey.expose());
-  // RFC 2104 section 2: "(K XOR opad" and "(K XOR ipad".
-  print_xored("mac-ipad", subkey.expose(), std::byte{0x36});
-  print_xored("mac-opad", subkey.expose(), std::byte{0x5c});
-  const HmacSha256Key absorbed(subkey.expose());
-  const Bytes state = std::as_bytes(std::span(&absorbed, 1));
-  print("absorbed-inner", state.first(32));
-  print("absorbed-outer", state.subspan(state.size() / 2, 32));
-}
-
-void print_needles(const Key& key) {
-  print("STEK", key.secret.expose());
-  const ticket::DomainKey domain_key = ticket::domain_key(key.secret, domain);
-  print("K_dom", domain_key.expose());
-  switch (key.profile) {
-    case Profile::aes256gcm:
-      return print_lanes(domain_key);
-    case Profile::xchacha20poly1305:
-      return print("cipher-subkey",
-                   ticket::subkey(domain_key, ticket::Purpose::xchacha20poly1305, 0).expose());
-    case Profile::rfc5077:
-      print("cipher-subkey",
-            ticket::subkey(domain_key, ticket::Purpose::rfc5077_cipher, 0).expose());
-      return print_mac_key(domain_key);
-  }
-}
-
-void print_needles_of(const fs::path& path) {
-  const KeyRing ring = must(FileStore(path).read());
-  require(cipher_tests().xchacha20_hmac);
-  for (const Key& key : ring.keys) print_needles(key);
-}
-
 }  // namespace
 }  // namespace stek
 
 int main(int argc, char** argv) {
   const std::span<char*> arguments(argv, static_cast<std::size_t>(argc));
   if (argc < 3) return 2;
-  if (std::string_view(argv[1]) == "needles") {
-    for (const char* ring : arguments.subspan(2)) stek::print_needles_of(ring);
-    return 0;
-  }
-  stek::run(argv[2], arguments.subspan(3));
+  stek::run(argv[1], arguments.subspan(2));
   stek::say_done_and_pause();
   return 0;
 }

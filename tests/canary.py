@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Nothing secret outlives its object: canary.py STEK CANARY KEEP_PAGES NO_WIPE [TASK...]
+"""Nothing secret outlives its object: canary.py STEK CANARY NEEDLES KEEP_PAGES NO_WIPE [TASK...]
 
 Makes rings and sessions whose secrets it knows, lets the program CANARY work with them until all of
 its objects are gone, and looks for every secret in a core of it and in all its writable memory:
@@ -11,21 +11,20 @@ Each task runs in a process of its own, since what comes later covers what is le
 all of them run in one.
 """
 
-import base64
 import json
 import os
 import pathlib
-import re
 import secrets
 import struct
 import subprocess
 import sys
 import tempfile
 
-STEK, CANARY, KEEP_PAGES, NO_WIPE = sys.argv[1:5]
+from scan import PIECE, REGISTERS, Pieces, core_of, run, writable_memory
+
+STEK, CANARY, NEEDLES, KEEP_PAGES, NO_WIPE = sys.argv[1:6]
 PROFILES = ("aes256gcm", "xchacha20poly1305", "rfc5077")
 TASKS = ("read", "json", "malformed", "tickets", "opaque", "rotate")
-PIECE = 16
 # What has to be found with wiping off: in the memory, and but for what lies in key pages, which no
 # core has, in the core.
 LEFT = [("STEK", "raw"), ("session", "raw"), ("session", "hex"), ("opaque", "raw")]
@@ -36,13 +35,11 @@ LEFT_IN_KEY_PAGES = {
     "rfc5077": [("K_dom", "raw"), ("cipher-subkey", "raw"), ("absorbed-inner", "raw")],
 }
 SKIPPED = 77
-# Not wiped by anyone: what was computed or copied last, until the next call. Counted, and allowed.
-REGISTERS = "registers in the core"
 
 
 def main():
     counts = Counts()
-    runs = [sys.argv[5:]] if sys.argv[5:] else [[task] for task in TASKS] + [TASKS]
+    runs = [sys.argv[6:]] if sys.argv[6:] else [[task] for task in TASKS] + [TASKS]
     for profile in PROFILES:
         for tasks in runs:
             counts.wiping(profile, tasks)
@@ -72,6 +69,7 @@ class Counts:
         self.core += sum(len(region.bytes) for region in regions if region.in_core)
         self.memory += sum(len(region.bytes) for region in regions if not region.in_core)
         for hit in found:
+            # Counted, and allowed.
             if hit.region.name == REGISTERS:
                 self.in_registers += 1
             else:
@@ -156,18 +154,12 @@ def session13(psk, data):
     )
 
 
-def run(*command):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    if done.returncode != 0:
-        raise SystemExit(f"{command[0]} failed: {done.stderr}")
-    return done.stdout
-
-
 def derived_needles(folder):
     """Every key of the rings there are, and what comes of it."""
     rings = [path for path in (folder / "ring", folder / "rotated") if path.exists()]
-    lines = run(CANARY, "needles", *rings).splitlines()
-    needles = [(name, bytes.fromhex(text)) for name, text in map(str.split, lines)]
+    lines = run(NEEDLES, "256", "public", *rings).splitlines()
+    pairs = [line.split() for line in lines if not line.startswith("key ")]
+    needles = [(name, bytes.fromhex(text)) for name, text in pairs]
     return needles + one_use_needles(needles, tickets_in(folder / "tickets"))
 
 
@@ -227,20 +219,12 @@ def chacha20(key, nonce, counter):
     return struct.pack("<16I", *added)
 
 
-# Memory
-
-
-class Region:
-    def __init__(self, name, begin, content, in_core=False):
-        self.name, self.begin, self.bytes, self.in_core = name, begin, content, in_core
-
-
 def memory_after(folder, tasks, preload):
     # A function that is bound at its first call has the vector registers saved below that call, and
     # what was copied last with them: the loader's doing, once a process and function.
     environment = {**os.environ, "LD_PRELOAD": ":".join(preload), "LD_BIND_NOW": "1"}
     with subprocess.Popen(
-        [CANARY, "run", folder, *tasks], stdout=subprocess.PIPE, env=environment
+        [CANARY, folder, *tasks], stdout=subprocess.PIPE, env=environment
     ) as process:
         try:
             if process.stdout.readline() != b"done\n":
@@ -248,125 +232,6 @@ def memory_after(folder, tasks, preload):
             return writable_memory(process.pid) + core_of(process.pid, folder)
         finally:
             process.kill()
-
-
-def writable_memory(pid):
-    regions = []
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        for line in maps:
-            begin, end, writable, name = re.match(
-                r"(\w+)-(\w+) .(.)\S* \S+ \S+ \S+ *(.*)", line
-            ).groups()
-            if writable == "w":
-                begin, end = int(begin, 16), int(end, 16)
-                regions.append(Region(name, begin, read_at(memory, begin, end - begin)))
-    return regions
-
-
-def read_at(memory, begin, size):
-    content = b""
-    while len(content) < size:
-        memory.seek(begin + len(content))
-        content += memory.read(size - len(content))
-    return content
-
-
-def core_of(pid, folder):
-    try:
-        run("gcore", "-o", folder / "core", str(pid))
-    except FileNotFoundError:
-        return []
-    return list(parts_of_core((folder / f"core.{pid}").read_bytes()))
-
-
-def parts_of_core(core):
-    """The memory of an ELF core, and its notes (System V ABI, "Program Header")."""
-    table, entry_size, entries = struct.unpack_from("=32xQ14xHH", core)
-    for at in range(table, table + entry_size * entries, entry_size):
-        kind, _, offset, address, _, size = struct.unpack_from("=IIQQQQ", core, at)
-        name = {1: "core", 4: REGISTERS}.get(kind)
-        if name:
-            yield Region(name, address, core[offset : offset + size], in_core=True)
-
-
-# Searching
-
-
-class Hit:
-    def __init__(self, needle, form, offset, region, at):
-        self.needle, self.form, self.offset, self.region, self.at = needle, form, offset, region, at
-
-    def __str__(self):
-        where = f"{self.region.name or 'unnamed'} at {self.region.begin + self.at:#x}"
-        return f"{self.needle}, {self.form}, from byte {self.offset}: in {where}"
-
-
-class Pieces:
-    """Every aligned 16 bytes of every needle in every form, by their first 8 bytes."""
-
-    HEAD = 8
-
-    def __init__(self, needles):
-        self.needles = len(needles)
-        self.by_head = {}
-        for name, needle in needles:
-            # Short enough that a string holds its text inline; as it is, too short to be told.
-            if len(needle) < PIECE:
-                self.add(name, 0, [("hex", needle.hex().encode())])
-            for offset in range(0, len(needle) - PIECE + 1, PIECE):
-                piece = needle[offset : offset + PIECE]
-                # Zeros are everywhere.
-                if len(set(piece)) > PIECE // 2:
-                    self.add(name, offset, forms_of(piece))
-
-    def __len__(self):
-        return sum(map(len, self.by_head.values()))
-
-    def add(self, name, offset, forms):
-        for form, text in forms:
-            (head,) = struct.unpack_from("=Q", text)
-            self.by_head.setdefault(head, set()).add((text, name, form, offset))
-
-    def found_in(self, region):
-        hits = []
-        for head in self.heads_in(region.bytes):
-            for text, name, form, offset in self.by_head[head]:
-                at = region.bytes.find(text)
-                if at >= 0:
-                    hits.append(Hit(name, form, offset, region, at))
-        return hits
-
-    def heads_in(self, content):
-        heads = set()
-        for shift in range(self.HEAD):
-            size = (len(content) - shift) // self.HEAD * self.HEAD
-            if size > 0:
-                words = memoryview(content)[shift : shift + size].cast("Q")
-                heads.update(self.by_head.keys() & set(words))
-        return heads
-
-
-def forms_of(piece):
-    yield "raw", piece
-    for size in (4, 8):
-        yield f"swapped by {size}", swapped(piece, size)
-    yield "hex", piece.hex().encode()
-    yield "upper hex", piece.hex().upper().encode()
-    for before in range(3):
-        text = base64_of(piece, before)
-        yield f"base64 behind {before}", text
-        yield f"url base64 behind {before}", text.translate(bytes.maketrans(b"+/", b"-_"))
-
-
-def swapped(piece, size):
-    return b"".join(piece[i : i + size][::-1] for i in range(0, len(piece), size))
-
-
-def base64_of(piece, before):
-    """The characters that depend on nothing but `piece`, with `before` bytes before it."""
-    text = base64.b64encode(bytes(before) + piece)
-    first = (8 * before + 5) // 6
-    return text[first : 8 * (before + len(piece)) // 6]
 
 
 if __name__ == "__main__":

@@ -107,10 +107,10 @@ Session decoded(Room state, const Session& sealed, const ticket::Layout& layout)
 }
 
 void seal_and_open(Random& random, Profile profile, bool tls13) {
-  bool locked = false;
+  Granted granted{};
   const Key stek = secret_key(random, profile);
-  const auto key = ticket::make_ticket_key(stek, "ours", locked);
-  const auto elsewhere = ticket::make_ticket_key(stek, "theirs", locked);
+  const auto key = ticket::make_ticket_key(stek, "ours", granted);
+  const auto elsewhere = ticket::make_ticket_key(stek, "theirs", granted);
   const ticket::Layout& layout = ticket::layout_of(profile);
   const Session session = secret_session(tls13);
   // Enough that several lanes are filled.

@@ -21,8 +21,8 @@ inline Key random_key(Random& random, Profile profile) {
 
 inline PagesPtr<ticket::TicketKey> random_ticket_key(Random& random, Profile profile,
                                                      std::string_view domain = "public") {
-  bool locked = false;
-  return ticket::make_ticket_key(random_key(random, profile), domain, locked);
+  Granted granted{};
+  return ticket::make_ticket_key(random_key(random, profile), domain, granted);
 }
 
 /// `state` sealed under `key`.

@@ -103,10 +103,10 @@ TEST_CASE("the key's name is authenticated where it is associated data") {
 TEST_CASE("a ticket of one domain does not open in another, nor under another key") {
   for (const Profile profile : test::profiles) {
     Random random(14);
-    bool locked = false;
+    Granted granted{};
     const Key stek = test::random_key(random, profile);
-    const auto ours = ticket::make_ticket_key(stek, "ours", locked);
-    const auto theirs = ticket::make_ticket_key(stek, "theirs", locked);
+    const auto ours = ticket::make_ticket_key(stek, "ours", granted);
+    const auto theirs = ticket::make_ticket_key(stek, "theirs", granted);
     const auto ticket = test::sealed(state_of(test::typical_session(), profile), *ours);
     std::vector<std::byte> room(ticket.size());
     CHECK(opens(ticket, *ours, room));
@@ -136,9 +136,9 @@ TEST_CASE("without memory there is no key") {
   rlimit before{};
   REQUIRE_EQ(getrlimit(RLIMIT_AS, &before), 0);
   const rlimit none{.rlim_cur = 1, .rlim_max = before.rlim_max};
-  bool locked = false;
+  Granted granted{};
   REQUIRE_EQ(setrlimit(RLIMIT_AS, &none), 0);
-  const bool made = ticket::make_ticket_key(stek, "d", locked) != nullptr;
+  const bool made = ticket::make_ticket_key(stek, "d", granted) != nullptr;
   REQUIRE_EQ(setrlimit(RLIMIT_AS, &before), 0);
   CHECK_FALSE(made);
 }
@@ -193,9 +193,9 @@ TEST_CASE("lanes that threads fill at once come out the same") {
   const std::vector<std::byte> state(128, std::byte{5});
   for (int round = 0; round < 20; ++round) {
     const Key stek = test::random_key(random, Profile::aes256gcm);
-    bool locked = false;
-    const auto shared = ticket::make_ticket_key(stek, "d", locked);
-    const auto alone = ticket::make_ticket_key(stek, "d", locked);
+    Granted granted{};
+    const auto shared = ticket::make_ticket_key(stek, "d", granted);
+    const auto alone = ticket::make_ticket_key(stek, "d", granted);
     Start start;
     std::atomic<std::size_t> opened = 0;
     const auto work = [&] {

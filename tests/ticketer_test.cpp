@@ -8,7 +8,9 @@
 
 #include <doctest/doctest.h>
 
+#include "in_child.hpp"
 #include "test_keys.hpp"
+#include "ticket/domain_ring.hpp"
 
 namespace stek {
 namespace {
@@ -49,6 +51,12 @@ struct Fixture {
 
   MemoryStore store;
 };
+
+KeyMemory granted_for(KeyMemory asked) {
+  Granted granted{};
+  unmap_pages(map_key_pages(1, granted, asked), 1);
+  return granted == Granted::secret ? KeyMemory::secret : KeyMemory::forkable;
+}
 
 std::vector<std::byte> issued(const Tickets& tickets, const Session& session, Instant now) {
   std::array<std::byte, max_ticket> room;
@@ -675,6 +683,59 @@ TEST_CASE("a forked child issues and resumes by itself, and refreshes") {
   CHECK_EQ(status, 0);
 }
 
+TEST_CASE("health says what keys are kept in, whatever was asked for") {
+  Fixture fixture;
+  for (const KeyMemory asked : {KeyMemory::forkable, KeyMemory::secret}) {
+    auto ticketer = fixture.open({.key_memory = asked});
+    ticketer.in("", {}, noon).value();
+    CHECK_EQ(ticketer.health(noon).key_memory, granted_for(asked));
+  }
+}
+
+TEST_CASE("keys that may be neither secret nor locked work, and health says so") {
+  CHECK_EQ(test::status_of_child([] {
+             Fixture fixture;
+             if (!test::may_lock_only(0)) return false;
+             auto ticketer = fixture.open({.key_memory = KeyMemory::secret});
+             const auto tickets = ticketer.in("", {}, noon).value();
+             const auto ticket = issued(tickets, test::typical_session(), noon);
+             const Health health = ticketer.health(noon);
+             return tickets.open(ticket, noon) && !health.memory_locked &&
+                    health.key_memory == KeyMemory::forkable;
+           }),
+           0);
+}
+
+/// With secret memory, or with what stands in for it where that is refused.
+bool child_is_without_keys() {
+  Fixture fixture;
+  std::optional ticketer = fixture.open({.key_memory = KeyMemory::secret});
+  const auto tickets = ticketer->in("", {}, noon).value();
+  const auto ticket = issued(tickets, test::typical_session(), noon);
+  const int status = test::status_of_child([&] {
+    std::array<std::byte, max_ticket> room;
+    // Where the keys were, a child may well come to have something else.
+    std::vector<std::vector<char>> others(200, std::vector<char>(200'000, 1));
+    const bool refuses =
+        tickets.open(ticket, noon).error() == Reason::unknown_key &&
+        tickets.issue(test::typical_session(), room, noon).error() == Error::no_memory &&
+        ticketer->refresh(noon).error().error == Error::unsuitable &&
+        ticketer->in("new", {}, noon).error().error == Error::unsuitable &&
+        !ticketer->health(noon).memory_locked && !ticketer->health(noon).last_error.empty();
+    ticketer.reset();
+    return refuses && std::ranges::all_of(others, [](const std::vector<char>& other) {
+             return std::ranges::count(other, 1) == 200'000;
+           });
+  });
+  return status == 0 && tickets.open(ticket, noon);
+}
+
+TEST_CASE("keys in secret memory stay behind in a fork: no ticket, no resumption, no harm") {
+  CHECK(child_is_without_keys());
+  CHECK_EQ(test::status_of_child([] { return test::may_lock_only(0) && child_is_without_keys(); }),
+           0);
+}
+
 TEST_CASE("threads issue and resume while keys rotate and domains come") {
   auto ticketer = Ticketer::standalone({}, {}, noon);
   REQUIRE(ticketer);
@@ -721,6 +782,29 @@ TEST_CASE("threads issue and resume while keys rotate and domains come") {
   const Health health = ticketer->health(noon + Seconds(clock.load()));
   CHECK_EQ(health.resumed, resumed);
   CHECK_EQ(health.issued, sealed);
+}
+
+TEST_CASE("a ring of one trust domain opens and seals tickets of that domain, and of no other") {
+  MemoryStore whole;
+  REQUIRE(whole.create(new_ring({}, noon).value()));
+  MemoryStore exported;
+  REQUIRE(exported.create(ticket::ring_of_domain(whole.read().value(), "shop").value()));
+  Ticketer all = Ticketer::open(whole, {}, noon).value();
+  Ticketer one = Ticketer::open(exported, {}, noon).value();
+  const Tickets shop = one.in("shop", {}, noon).value();
+  const auto other = one.in("bank", {}, noon);
+  REQUIRE_FALSE(other);
+  CHECK_EQ(other.error().error, Error::unsuitable);
+
+  std::array<std::byte, max_ticket> room;
+  const Session session = test::typical_session();
+  const auto ours = shop.issue(session, room, noon);
+  REQUIRE(ours);
+  CHECK(all.in("shop", {}, noon)->open(ours->bytes, noon));
+  CHECK_EQ(all.in("bank", {}, noon)->open(ours->bytes, noon).error(), Reason::altered);
+  const auto theirs = all.in("shop", {}, noon)->issue(session, room, noon);
+  REQUIRE(theirs);
+  CHECK(shop.open(theirs->bytes, noon));
 }
 
 }  // namespace

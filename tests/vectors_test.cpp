@@ -62,8 +62,8 @@ class Vector {
     key.secret = StekSecret(array<32>("stek"));
     key.name = keys::name_for(key.secret);
     key.profile = profile();
-    bool locked = false;
-    return ticket::make_ticket_key(key, domain(), locked);
+    Granted granted{};
+    return ticket::make_ticket_key(key, domain(), granted);
   }
 
   [[nodiscard]] bool opens() const { return text("expect") == "opens"; }

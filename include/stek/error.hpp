@@ -44,6 +44,7 @@ enum class Error : std::uint8_t {
   no_memory,         ///< no memory for keys
   no_such_key,       ///< the ring has no key of this name, or had it and revoked it
   wrong_kek,         ///< sealed under another key-encryption key, or under none where one is given
+  memory_unlocked,   ///< memory cannot be locked against swapping
 
   // Configuration and text input.
   unsuitable,  ///< not something that this call works on; the message says why

@@ -105,13 +105,14 @@ enum stek_error {
   STEK_OTHER_RING = 23,        ///< not the ring that was read first
   STEK_ROLLED_BACK = 24,       ///< an older generation than the one held
   STEK_NO_MEMORY = 25,
+  STEK_MEMORY_UNLOCKED = 28,  ///< memory cannot be locked against swapping
 
   STEK_UNSUITABLE = 26,  ///< not something that this call works on
   STEK_MALFORMED = 27,   ///< does not parse
 
   // Rings, once more.
-  STEK_NO_SUCH_KEY = 28,  ///< the ring has no key of this name
-  STEK_WRONG_KEK = 29     ///< sealed under another key-encryption key, or one is missing
+  STEK_NO_SUCH_KEY = 29,  ///< the ring has no key of this name
+  STEK_WRONG_KEK = 30     ///< sealed under another key-encryption key, or one is missing
 };
 
 /// Why a ticket resumes or not. To be logged and counted, never to be told to the peer.
@@ -196,6 +197,10 @@ enum stek_legacy_ems {
   STEK_LEGACY_EMS_RESUME = 2
 };
 
+/// What keys are kept in; <stek/key_memory.hpp> says more. Secret memory is for a process that does
+/// not fork with its ticketer: in a forked child it issues and resumes nothing.
+enum stek_key_memory { STEK_KEY_MEMORY_FORKABLE = 0, STEK_KEY_MEMORY_SECRET = 1 };
+
 /// The stable name, as logs, counters and JSON carry it ("unknown_key"), and a line for people.
 /// "unknown" for a number that is none. The text lives as long as the library.
 STEK_API const char* stek_error_name(int error);
@@ -253,7 +258,8 @@ struct stek_policy {
   size_t cipher_suites_count;
   const uint8_t* application_protocols;  ///< each behind its length, best first: "\2h2\10http/1.1"
   size_t application_protocols_size;     ///< in bytes; 0: ALPN is not ours
-  uint64_t hedge;  ///< mixes the session and a time-stamp counter into every nonce
+  uint64_t hedge;       ///< mixes the session and a time-stamp counter into every nonce
+  uint64_t key_memory;  ///< enum stek_key_memory
 };
 #define STEK_POLICY_SHORTEST sizeof(size_t)
 #define STEK_POLICY_INIT {.size = sizeof(struct stek_policy)}
@@ -336,6 +342,7 @@ struct stek_health {
   uint64_t refused;        ///< verdicts other than STEK_RESUME
   uint64_t memory_locked;  ///< 1: all key memory is locked against swapping
   char last_error[504];    ///< of the last refresh; empty after a good one
+  uint64_t key_memory;     ///< enum stek_key_memory: what all keys are kept in
 };
 #define STEK_HEALTH_SHORTEST offsetof(struct stek_health, last_error)
 #define STEK_HEALTH_INIT {.size = sizeof(struct stek_health)}

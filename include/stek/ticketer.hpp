@@ -15,11 +15,14 @@
 // thread-local objects; issue and resume wait for no lock and write no cache line that another
 // thread reads. There is no hidden thread: call `refresh` about once a minute from any thread. A
 // Ticketer works on in forked children, each on its own; a child that was forked while another
-// thread was inside `refresh` or `in` issues and resumes, but must not call these.
+// thread was inside `refresh` or `in` issues and resumes, but must not call these. A Ticketer whose
+// keys are in secret memory stays behind: in a child `issue` gives `Error::no_memory`, every ticket
+// is one of an unknown key, and `refresh` and `in` with a new domain fail.
 #pragma once
 
 #include <memory>
 
+#include <stek/key_memory.hpp>
 #include <stek/resumption.hpp>
 #include <stek/store.hpp>
 
@@ -50,6 +53,7 @@ struct Health {
       seals_until;  ///< end of sealing by keys already held; nothing: no key seals
   std::optional<Instant> opens_until;  ///< end of the last key held
   bool memory_locked = false;          ///< all key memory is locked against swapping
+  KeyMemory key_memory{};              ///< what all of it is, whatever was asked for
   std::string last_error;              ///< of the last refresh; empty after a good one
   std::uint64_t issued = 0;
   std::uint64_t resumed = 0;
@@ -61,6 +65,9 @@ struct TicketerOptions {
   /// Mixes the session and the time-stamp counter into every nonce, even where the kernel's own
   /// generator is used per ticket. Where it is not, this is always on.
   bool hedge = false;
+  /// For all that is derived from keys. A `standalone` Ticketer's ring itself is in ordinary
+  /// memory.
+  KeyMemory key_memory = KeyMemory::forkable;
 };
 
 namespace ticketer {

@@ -70,6 +70,8 @@ Words words_of(Error error) noexcept {
       return {"no_such_key", "the ring has no key of this name"};
     case Error::wrong_kek:
       return {"wrong_kek", "not sealed under the key-encryption key given"};
+    case Error::memory_unlocked:
+      return {"memory_unlocked", "memory cannot be locked against swapping"};
     case Error::unsuitable:
       return {"unsuitable", "not something that this call works on"};
     case Error::malformed:

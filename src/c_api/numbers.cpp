@@ -66,6 +66,8 @@ int number_of(Error error) noexcept {
       return STEK_NO_SUCH_KEY;
     case Error::wrong_kek:
       return STEK_WRONG_KEK;
+    case Error::memory_unlocked:
+      return STEK_MEMORY_UNLOCKED;
     case Error::unsuitable:
       return STEK_UNSUITABLE;
     case Error::malformed:
@@ -230,6 +232,16 @@ int number_of(LegacyEms legacy_ems) noexcept {
   return no_number;
 }
 
+int number_of(KeyMemory key_memory) noexcept {
+  switch (key_memory) {
+    case KeyMemory::forkable:
+      return STEK_KEY_MEMORY_FORKABLE;
+    case KeyMemory::secret:
+      return STEK_KEY_MEMORY_SECRET;
+  }
+  return no_number;
+}
+
 template <class Enum>
 std::optional<Enum> value_of(std::int64_t number) noexcept {
   for (int i = 0; i <= 0xff; ++i) {
@@ -246,5 +258,6 @@ template std::optional<Alert> value_of(std::int64_t number) noexcept;
 template std::optional<EarlyData> value_of(std::int64_t number) noexcept;
 template std::optional<Profile> value_of(std::int64_t number) noexcept;
 template std::optional<LegacyEms> value_of(std::int64_t number) noexcept;
+template std::optional<KeyMemory> value_of(std::int64_t number) noexcept;
 
 }  // namespace stek::c_api

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include <stek/key_memory.hpp>
 #include <stek/resumption.hpp>
 #include <stek/ring.hpp>
 
@@ -16,6 +17,7 @@ int number_of(Alert alert) noexcept;
 int number_of(EarlyData early_data) noexcept;
 int number_of(Profile profile) noexcept;
 int number_of(LegacyEms legacy_ems) noexcept;
+int number_of(KeyMemory key_memory) noexcept;
 
 /// The enumerator that has this number, if any.
 template <class Enum>

@@ -16,10 +16,10 @@ constexpr bool ends_with(std::size_t offset, Last Struct::* /*last*/) noexcept {
 }
 static_assert(ends_with(offsetof(stek_session, extras_size), &stek_session::extras_size));
 static_assert(ends_with(offsetof(stek_verdict, reserved_too), &stek_verdict::reserved_too));
-static_assert(ends_with(offsetof(stek_health, last_error), &stek_health::last_error));
+static_assert(ends_with(offsetof(stek_health, key_memory), &stek_health::key_memory));
 static_assert(ends_with(offsetof(stek_failure, hint), &stek_failure::hint));
 static_assert(ends_with(offsetof(stek_schedule, profile), &stek_schedule::profile));
-static_assert(ends_with(offsetof(stek_policy, hedge), &stek_policy::hedge));
+static_assert(ends_with(offsetof(stek_policy, key_memory), &stek_policy::key_memory));
 
 // Zero is a default.
 
@@ -105,6 +105,9 @@ Flaw read(const stek_policy* given, TicketerOptions& to) {
   policy.early_data = from->early_data != 0;
   get(from->context, policy.context);
   to.hedge = from->hedge != 0;
+  if (!set_enum(static_cast<std::int64_t>(from->key_memory), to.key_memory)) {
+    return "policy: key_memory is none";
+  }
   return std::nullopt;
 }
 
@@ -134,6 +137,7 @@ void write(stek_health* given, const Health& health) noexcept {
   to->refused = health.refused;
   to->memory_locked = health.memory_locked ? 1 : 0;
   put_text(to->last_error, health.last_error);
+  to->key_memory = static_cast<std::uint64_t>(number_of(health.key_memory));
   store_with_texts(given, to);
 }
 

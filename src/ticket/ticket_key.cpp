@@ -2,17 +2,17 @@
 
 namespace stek::ticket {
 
-PagesPtr<TicketKey> make_ticket_key(const Key& key, std::string_view domain,
-                                    bool& locked) noexcept {
-  auto made = make_in_key_pages<TicketKey>(locked);
+PagesPtr<TicketKey> make_ticket_key(const Key& key, std::optional<std::string_view> domain,
+                                    Granted& granted, KeyMemory asked) noexcept {
+  auto made = make_in_key_pages<TicketKey>(granted, asked);
   if (made != nullptr) made->derive(key, domain);
   return made;
 }
 
-void TicketKey::derive(const Key& key, std::string_view domain) noexcept {
+void TicketKey::derive(const Key& key, std::optional<std::string_view> domain) noexcept {
   name_ = key.name;
   profile_ = key.profile;
-  domain_key_ = domain_key(key.secret, domain);
+  domain_key_ = domain ? domain_key(key.secret, *domain) : key.secret.copy();
   // The subkeys of aes256gcm come lane by lane.
   if (profile_ == Profile::xchacha20poly1305) {
     cipher_key_ = subkey(domain_key_, Purpose::xchacha20poly1305, 0);

@@ -43,8 +43,8 @@ class TicketKey {
   [[nodiscard]] Subkey mac_subkey() const noexcept;
 
  private:
-  friend PagesPtr<TicketKey> make_ticket_key(const Key& key, std::string_view domain,
-                                             bool& locked) noexcept;
+  friend PagesPtr<TicketKey> make_ticket_key(const Key& key, std::optional<std::string_view> domain,
+                                             Granted& granted, KeyMemory asked) noexcept;
   enum class Fill : std::uint8_t { empty, filling, ready };
 
   /// A lane beside the table, for one ticket.
@@ -53,7 +53,7 @@ class TicketKey {
     Aes256GcmKey key;
   };
 
-  void derive(const Key& key, std::string_view domain) noexcept;
+  void derive(const Key& key, std::optional<std::string_view> domain) noexcept;
   /// False when another thread is at it.
   bool fill_lane(std::byte number) const noexcept;
   void expand(Aes256GcmKey& into, std::byte number) const noexcept;
@@ -70,7 +70,10 @@ class TicketKey {
   };
 };
 
-/// nullptr when there is no memory. `locked`: its pages are locked.
-PagesPtr<TicketKey> make_ticket_key(const Key& key, std::string_view domain, bool& locked) noexcept;
+/// Without a domain the key's secret is K_dom already: a ring of one domain has such.
+/// nullptr when there is no memory.
+PagesPtr<TicketKey> make_ticket_key(const Key& key, std::optional<std::string_view> domain,
+                                    Granted& granted,
+                                    KeyMemory asked = KeyMemory::forkable) noexcept;
 
 }  // namespace stek::ticket

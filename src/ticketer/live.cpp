@@ -10,6 +10,16 @@
 
 namespace stek::ticketer {
 
+namespace {
+
+Failure stayed_behind() {
+  return {.error = Error::unsuitable,
+          .message = "the keys are in secret memory, which a forked child does not have",
+          .hint = "open a ticketer in the child, or one with KeyMemory::forkable before the fork"};
+}
+
+}  // namespace
+
 void Counters::count(Kind kind) noexcept {
   const std::size_t number = this_thread().number;
   if (number < exclusive) {
@@ -30,12 +40,26 @@ Live::Live(RingStore& store, std::unique_ptr<RingStore> own, TicketerOptions opt
     : options_(std::move(options)),
       own_(std::move(own)),
       store_(&store),
+      current_only_here_(in_secret() ? make_fork_wiped<Current>() : nullptr),
+      current_(in_secret() ? current_only_here_.get() : &current_in_children_too_),
       snapshot_(std::make_unique<const Snapshot>(RingFacts{}, std::vector<SnapshotKey>{})),
+      granted_(in_secret() ? Granted::secret : Granted::locked),
       locked_by_(getpid()) {
-  current_.store(snapshot_.get());
+  if (current_ == nullptr) throw std::bad_alloc();
+  current_->store(snapshot_.get());
 }
 
-Live::~Live() = default;
+Live::~Live() {
+  if (!keys_stayed_behind()) return;
+  // What is at their addresses by now is not ours to wipe.
+  for (HeldKey& key : held_) {
+    for (auto& pages : key.by_domain) static_cast<void>(pages.release());
+  }
+}
+
+bool Live::keys_stayed_behind() const noexcept {
+  return current_->load(std::memory_order_relaxed) == nullptr;
+}
 
 std::expected<void, Failure> Live::refresh(Instant now) {
   const std::scoped_lock lock(mutex_);
@@ -43,11 +67,17 @@ std::expected<void, Failure> Live::refresh(Instant now) {
 }
 
 std::expected<void, Failure> Live::refresh_held(Instant now) {
-  auto ring = read(now);
-  auto taken = ring ? take_over(*ring, now) : std::unexpected(std::move(ring.error()));
-  if (!taken) erase_expired(now);
+  auto taken = read_and_take_over(now);
+  if (!taken && !keys_stayed_behind()) erase_expired(now);
   last_error_ = taken ? std::string() : taken.error().message;
   return taken;
+}
+
+std::expected<void, Failure> Live::read_and_take_over(Instant now) {
+  if (keys_stayed_behind()) return std::unexpected(stayed_behind());
+  auto ring = read(now);
+  if (!ring) return std::unexpected(std::move(ring.error()));
+  return take_over(*ring, now);
 }
 
 std::expected<KeyRing, Failure> Live::read(Instant now) {
@@ -106,9 +136,33 @@ Live::HeldKey* Live::held(const KeyName& name) noexcept {
   return found == held_.end() ? nullptr : &*found;
 }
 
+/// A ring of one trust domain has no keys for another.
+std::optional<Failure> Live::refuse_other_domains(const KeyRing& ring) const {
+  if (!ring.domain) return std::nullopt;
+  const auto other = std::ranges::find_if(
+      domains_, [&](const std::string& domain) { return domain != *ring.domain; });
+  if (other == domains_.end()) return std::nullopt;
+  return Failure{.error = Error::unsuitable,
+                 .message = fmt::format("the ring is of trust domain '{}' alone, not of '{}'",
+                                        *ring.domain, *other),
+                 .hint = "'stek keys export' makes one for the other domain"};
+}
+
+namespace {
+
+/// Nothing where the secrets are K_dom already.
+std::optional<std::string_view> derives_from(const KeyRing& ring,
+                                             std::string_view domain) noexcept {
+  if (ring.domain) return std::nullopt;
+  return domain;
+}
+
+}  // namespace
+
 /// The keys of `ring` at `now`, with what is derived where it is not held yet, and nothing where it
 /// is.
 std::expected<Live::Held, Failure> Live::missing_keys(const KeyRing& ring, Instant now) {
+  if (auto failure = refuse_other_domains(ring)) return std::unexpected(*std::move(failure));
   Held next;
   next.reserve(ring.keys.size());
   for (const Key& key : ring.keys) {
@@ -123,9 +177,10 @@ std::expected<Live::Held, Failure> Live::missing_keys(const KeyRing& ring, Insta
     const HeldKey* before = held(key.name);
     for (std::size_t i = before == nullptr ? 0 : before->by_domain.size(); i < domains_.size();
          ++i) {
-      bool locked = false;
-      entry.by_domain[i] = ticket::make_ticket_key(key, domains_[i], locked);
-      all_locked_ = all_locked_ && locked;
+      Granted granted{};
+      entry.by_domain[i] = ticket::make_ticket_key(key, derives_from(ring, domains_[i]), granted,
+                                                   options_.key_memory);
+      granted_ = std::min(granted_, granted);
       if (entry.by_domain[i] == nullptr) {
         return std::unexpected(Failure{
             .error = Error::no_memory, .message = "no memory for the ring's keys", .hint = {}});
@@ -166,7 +221,7 @@ void Live::publish(const RingFacts& facts, Held next) {
   auto fresh = std::make_unique<const Snapshot>(facts, std::move(seen));
 
   for (HeldKey& key : next) take_held(key);
-  current_.store(fresh.get(), std::memory_order_seq_cst);
+  current_->store(fresh.get(), std::memory_order_seq_cst);
   wait_until_released(snapshot_.get());
   snapshot_ = std::move(fresh);
   held_ = std::move(next);
@@ -198,8 +253,7 @@ std::expected<std::size_t, Failure> Live::domain(std::string_view name, Instant 
 /// Derives what the last of `domains_` needs, and forgets the domain where that fails.
 std::expected<void, Failure> Live::take_over_domain(Instant now) {
   try {
-    auto ring = read(now);
-    auto taken = ring ? take_over(*ring, now) : std::unexpected(std::move(ring.error()));
+    auto taken = read_and_take_over(now);
     if (!taken) domains_.pop_back();
     return taken;
   } catch (...) {
@@ -214,7 +268,8 @@ Health Live::health(Instant now) const {
                 .written_at = snapshot_->facts().written_at,
                 .seals_until = std::nullopt,
                 .opens_until = std::nullopt,
-                .memory_locked = all_locked_ && locked_by_ == getpid(),
+                .memory_locked = granted_ >= Granted::locked && locked_by_ == getpid(),
+                .key_memory = granted_ == Granted::secret ? KeyMemory::secret : KeyMemory::forkable,
                 .last_error = last_error_,
                 .issued = counters_.total(Counters::issued),
                 .resumed = counters_.total(Counters::resumed),

@@ -34,6 +34,8 @@ class Counters {
 
 class Live {
  public:
+  using Current = std::atomic<const Snapshot*>;
+
   /// `store` is borrowed, or owned when `own` holds it: then the ring is rotated here.
   Live(RingStore& store, std::unique_ptr<RingStore> own, TicketerOptions options);
   ~Live();
@@ -47,7 +49,7 @@ class Live {
   [[nodiscard]] const Policy& policy() const noexcept { return options_.policy; }
 
   // The ticket path.
-  [[nodiscard]] const std::atomic<const Snapshot*>& current() const noexcept { return current_; }
+  [[nodiscard]] const Current& current() const noexcept { return *current_; }
   [[nodiscard]] NonceRule nonce_rule() const noexcept {
     return options_.hedge ? NonceRule::hedged : NonceRule::fresh;
   }
@@ -62,13 +64,19 @@ class Live {
   };
   using Held = std::vector<HeldKey>;
 
+  [[nodiscard]] bool in_secret() const noexcept { return options_.key_memory == KeyMemory::secret; }
+  /// True in a forked child, with the keys in secret memory.
+  [[nodiscard]] bool keys_stayed_behind() const noexcept;
+
   // Each with the mutex held.
   std::expected<void, Failure> refresh_held(Instant now);
+  std::expected<void, Failure> read_and_take_over(Instant now);
   std::expected<KeyRing, Failure> read(Instant now);
   std::optional<Failure> refusal(const KeyRing& ring, const keys::RingMark& next) const;
   [[nodiscard]] bool is_current(const keys::RingMark& mark, Instant now) const noexcept;
   [[nodiscard]] bool something_ends(Instant now) const noexcept;
   std::expected<void, Failure> take_over(const KeyRing& ring, Instant now);
+  std::optional<Failure> refuse_other_domains(const KeyRing& ring) const;
   std::expected<Held, Failure> missing_keys(const KeyRing& ring, Instant now);
   void erase_expired(Instant now);
   void publish(const RingFacts& facts, Held next);
@@ -80,7 +88,10 @@ class Live {
   std::unique_ptr<RingStore> own_;
   RingStore* store_;
 
-  std::atomic<const Snapshot*> current_;
+  Current current_in_children_too_;
+  // Null in a forked child, which has no secret memory: no reader gets to it there.
+  PagesPtr<Current> current_only_here_;
+  Current* current_;
   std::atomic<std::int64_t> next_look_{0};
   Counters counters_;
 
@@ -90,8 +101,8 @@ class Live {
   std::vector<std::string> domains_;
   std::optional<keys::RingMark> mark_;  // of the ring held
   std::uint64_t store_mark_ = 0;        // of the store, before it was read last
-  bool all_locked_ = true;
-  pid_t locked_by_;  // a forked child does not inherit locked memory
+  Granted granted_;                     // for all key memory
+  pid_t locked_by_;                     // a forked child does not inherit locked memory
   std::string last_error_;
 };
 

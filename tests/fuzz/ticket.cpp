@@ -50,8 +50,8 @@ struct Bench {
     check(store->create(ring_for(profile)).has_value(), "the ring is fit for use");
     ticketer = std::move(Ticketer::open(*store, {}, now).value());
     for (std::size_t i = 0; i < domains.size(); ++i) {
-      bool locked = false;
-      keys[i] = ticket::make_ticket_key(key_for(profile), domains[i], locked);
+      Granted granted{};
+      keys[i] = ticket::make_ticket_key(key_for(profile), domains[i], granted);
       tickets.push_back(ticketer->in(domains[i], {}, now).value());
     }
   }

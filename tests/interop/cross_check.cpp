@@ -53,8 +53,8 @@ const ticket::TicketKey& key_for(Profile profile, const Buffer& stek, const std:
     std::ranges::copy(stek, key.secret.expose_room().begin());
     key.name = keys::name_for(key.secret);
     key.profile = profile;
-    bool locked = false;
-    made = ticket::make_ticket_key(key, domain, locked);
+    Granted granted{};
+    made = ticket::make_ticket_key(key, domain, granted);
   }
   return *made;
 }
