@@ -2,7 +2,6 @@
 // Which one say STEK_SHORT_CALL, "read" or "write", STEK_SHORT_WHEN, counted from 1, and
 // STEK_SHORT_MOST, the bytes that it moves at most. Says so on standard error.
 #include <dlfcn.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,24 +35,26 @@ std::size_t allowed(std::string_view name, std::size_t count, std::size_t size) 
 
 }  // namespace
 
+// Under names of their own, since the C library's headers define some of these, too.
 extern "C" {
 
-[[gnu::visibility("default")]] int flock(int fd, int operation);
-[[gnu::visibility("default")]] ssize_t read(int fd, void* room, std::size_t size);
-[[gnu::visibility("default")]] ssize_t write(int fd, const void* bytes, std::size_t size);
+[[gnu::visibility("default")]] int locking(int fd, int operation) asm("flock");
+[[gnu::visibility("default")]] ssize_t reading(int fd, void* room, std::size_t size) asm("read");
+[[gnu::visibility("default")]] ssize_t writing(int fd, const void* bytes,
+                                               std::size_t size) asm("write");
 
-int flock(int fd, int operation) {
+int locking(int fd, int operation) {
   locked = true;
   return next<int (*)(int, int)>("flock")(fd, operation);
 }
 
-ssize_t read(int fd, void* room, std::size_t size) {
+ssize_t reading(int fd, void* room, std::size_t size) {
   static std::size_t count = 0;
   if (locked) size = allowed("read", ++count, size);
   return next<ssize_t (*)(int, void*, std::size_t)>("read")(fd, room, size);
 }
 
-ssize_t write(int fd, const void* bytes, std::size_t size) {
+ssize_t writing(int fd, const void* bytes, std::size_t size) {
   static std::size_t count = 0;
   if (locked) size = allowed("write", ++count, size);
   return next<ssize_t (*)(int, const void*, std::size_t)>("write")(fd, bytes, size);
