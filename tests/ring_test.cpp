@@ -141,6 +141,25 @@ TEST_CASE("promoting seals with the next key at once, and the old one opens what
   }
 }
 
+TEST_CASE("the notice of a promotion counts from now, however long the next key is announced") {
+  const auto fresh = counted_secrets();
+  const KeyRing before = new_ring({.ahead = 3}, noon, fresh).value();
+  const Instant now = noon + hours(3);
+  const KeyRing ring = promote(before.copy(), now, hours(1), fresh).value();
+  CHECK_EQ(active_key(ring, now + hours(1) - Seconds(1))->name, before.keys[0].name);
+  CHECK_EQ(active_key(ring, now + hours(1))->name, before.keys[1].name);
+  CHECK_EQ(ring.keys[0].expires_at, now + hours(1) + ring.schedule.accepting);
+}
+
+TEST_CASE("a promotion by a clock a lead behind, with the lead as notice, changes nothing past") {
+  const auto fresh = counted_secrets();
+  const KeyRing before = new_ring({.ahead = 3}, noon, fresh).value();
+  const Instant now = before.keys[1].activates_at + Seconds(60);
+  const KeyRing ring = promote(before.copy(), now - hours(1), hours(1), fresh).value();
+  CHECK_EQ(ring.keys[0].retires_at, before.keys[0].retires_at);
+  CHECK_EQ(ring.keys[0].expires_at, before.keys[0].expires_at);
+}
+
 TEST_CASE("promoting in the second in which a key began hands over in the next") {
   const auto fresh = counted_secrets();
   const KeyRing ring = promote(new_ring({}, noon, fresh).value(), noon, Seconds(0), fresh).value();

@@ -138,10 +138,10 @@ std::expected<KeyRing, Failure> new_ring(const Schedule& schedule, Instant now,
 std::expected<KeyRing, Failure> advance(KeyRing ring, Instant now,
                                         const FreshSecret& fresh = random_secret);
 
-/// Rotates out of turn: the next key seals as soon as it has been announced for `notice`, and the
-/// active one only opens from there. With the schedule's lead as the notice nothing breaks. With
-/// none it seals from `now`: a machine that has not read the new ring yet refuses tickets of the
-/// others until it does, with full handshakes and no errors.
+/// Rotates out of turn: the next key seals in `notice` from now, and no sooner than it has been
+/// announced for so long; the active one only opens from there. With the schedule's lead as the
+/// notice nothing breaks. With none it seals from `now`: a machine that has not read the new ring
+/// yet refuses tickets of the others until it does, with full handshakes and no errors.
 std::expected<KeyRing, Failure> promote(KeyRing ring, Instant now, Seconds notice,
                                         const FreshSecret& fresh = random_secret);
 

@@ -62,10 +62,11 @@ std::expected<KeyRing, Failure> promote(KeyRing ring, Instant now, Seconds notic
 
   const auto active = std::ranges::find(ring.keys, active_key(ring, now)->name, &Key::name);
   const std::span<Key> next(std::next(active), ring.keys.end());
-  // A key seals for a second at least; and another machine, whose clock is ahead, may have
-  // announced the next one in our future.
-  const Instant turn =
-      std::max({now, active->activates_at + Seconds(1), next.front().announced_at + notice});
+  // The notice is of the new turn, however long the key itself is known: who has not read of it
+  // seals with the active key until its old turn. A key seals for a second at least; and another
+  // machine, whose clock is ahead, may have announced the next one in our future.
+  const Instant turn = std::max(
+      {now + notice, active->activates_at + Seconds(1), next.front().announced_at + notice});
   const bool sooner = turn < next.front().activates_at;
   if (sooner) hand_over(*active, next, turn);
   const auto covered = cover(ring, std::max(due, turn), now, fresh);
