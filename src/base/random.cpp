@@ -146,11 +146,17 @@ bool draw_from_vdso(Room room, void* state) noexcept {
              static_cast<ssize_t>(room.size());
 }
 
+/// With the hedge's key in the same draw: a call costs as much as its bytes.
 bool draw_hedged(Room nonce, Bytes state, void* vdso_state) noexcept {
-  std::array<std::byte, 16> key;
-  if (!draw_from_vdso(nonce, vdso_state) || !draw_from_vdso(key, vdso_state)) return false;
-  hedge(nonce, key, state, time_stamp());
-  wipe_object(key);
+  struct {
+    std::array<std::byte, 16> hedge_key;
+    std::array<std::byte, longest_nonce> nonce;
+  } drawn;
+  const Room bytes = std::as_writable_bytes(std::span(&drawn, 1));
+  if (!draw_from_vdso(bytes.first(sizeof drawn.hedge_key + nonce.size()), vdso_state)) return false;
+  std::memcpy(nonce.data(), drawn.nonce.data(), nonce.size());
+  hedge(nonce, drawn.hedge_key, state, time_stamp());
+  wipe_object(drawn);
   return true;
 }
 
