@@ -82,9 +82,6 @@ class SessionSecret {
   std::uint8_t size_ = 0;
 };
 
-/// The length that a session's secret has under this version and suite.
-std::size_t secret_size(ProtocolVersion version, CipherSuite suite) noexcept;
-
 /// A host name as `server_name` carries it (RFC 6066 section 3), in canonical form: lower case, no
 /// trailing dot, 1 to 255 bytes. Held inline, so that a Session costs no allocation.
 class HostName {

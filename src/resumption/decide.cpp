@@ -254,7 +254,7 @@ CipherSuite suite_with_hash(const Session& session, const ClientHello& hello,
       policy.cipher_suites.empty() ? hello.cipher_suites : policy.cipher_suites;
   const Hash hash = cipher_spec_of(session.cipher_suite).hash;
   for (const CipherSuite suite : by_preference) {
-    const CipherSpec spec = cipher_spec_of(suite);
+    const CipherSpec& spec = cipher_spec_of(suite);
     if (spec.known && spec.tls13 && spec.hash == hash && contains(hello.cipher_suites, suite)) {
       return suite;
     }

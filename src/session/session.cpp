@@ -20,11 +20,6 @@ void SessionSecret::truncate(std::size_t size) noexcept {
   size_ = static_cast<std::uint8_t>(size);
 }
 
-std::size_t secret_size(ProtocolVersion version, CipherSuite suite) noexcept {
-  constexpr std::size_t master_secret_size = 48;
-  return is_tls13(version) ? size_of(cipher_spec_of(suite).hash) : master_secret_size;
-}
-
 std::optional<HostName> HostName::from(std::string_view name) noexcept {
   HostName host;
   return host.assign(name) ? std::optional(host) : std::nullopt;
