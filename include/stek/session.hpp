@@ -61,17 +61,29 @@ class SessionSecret {
   SessionSecret() noexcept = default;
   /// `bytes.size()` is at most `max_size`; a longer one leaves the secret empty, which no ticket
   /// takes.
-  explicit SessionSecret(Bytes bytes) noexcept;
+  explicit SessionSecret(Bytes bytes) noexcept { assign(bytes); }
 
-  void assign(Bytes bytes) noexcept;
+  void assign(Bytes bytes) noexcept {
+    const bool fits = bytes.size() <= max_size;
+    const std::span<std::byte, max_size> room = bytes_.expose_room();
+    if (fits && !bytes.empty()) std::memcpy(room.data(), bytes.data(), bytes.size());
+    truncate(fits ? bytes.size() : 0);
+  }
   /// Keeps the first `size` bytes, of at least as many.
-  void truncate(std::size_t size) noexcept;
+  void truncate(std::size_t size) noexcept {
+    if (size < size_) wipe(bytes_.expose_room().subspan(size));
+    size_ = static_cast<std::uint8_t>(size);
+  }
 
   [[nodiscard]] SessionSecret copy() const noexcept { return SessionSecret(expose()); }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] Bytes expose() const noexcept { return bytes_.expose().first(size_); }
-  /// In constant time, the length aside. Behind a shorter secret there are zeros.
-  [[nodiscard]] bool is_zero() const noexcept { return stek::is_zero(bytes_.expose()); }
+  /// With the zeros behind a shorter one.
+  [[nodiscard]] std::span<const std::byte, max_size> expose_padded() const noexcept {
+    return bytes_.expose();
+  }
+  /// In constant time.
+  [[nodiscard]] bool is_zero() const noexcept { return stek::is_zero(expose_padded()); }
 
   friend bool operator==(const SessionSecret& a, const SessionSecret& b) noexcept {
     return equal_secrets(a.expose(), b.expose());

@@ -4,22 +4,6 @@
 
 namespace stek {
 
-SessionSecret::SessionSecret(Bytes bytes) noexcept {
-  assign(bytes);
-}
-
-void SessionSecret::assign(Bytes bytes) noexcept {
-  const bool fits = bytes.size() <= max_size;
-  const std::span<std::byte, max_size> room = bytes_.expose_room();
-  if (fits && !bytes.empty()) std::memcpy(room.data(), bytes.data(), bytes.size());
-  truncate(fits ? bytes.size() : 0);
-}
-
-void SessionSecret::truncate(std::size_t size) noexcept {
-  if (size < size_) wipe(bytes_.expose_room().subspan(size));
-  size_ = static_cast<std::uint8_t>(size);
-}
-
 std::optional<HostName> HostName::from(std::string_view name) noexcept {
   HostName host;
   return host.assign(name) ? std::optional(host) : std::nullopt;

@@ -18,8 +18,7 @@ template <>
 struct Fixed<SessionSecret> {
   static constexpr std::size_t size = SessionSecret::max_size;
   static void put(Writer& out, const SessionSecret& secret) noexcept {
-    out.bytes(secret.expose());
-    out.zeros(size - secret.size());
+    out.bytes(secret.expose_padded());
   }
   static bool get(Reader& in, SessionSecret& secret) noexcept {
     secret.assign(in.bytes(size));
