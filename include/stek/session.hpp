@@ -106,6 +106,8 @@ class HostName {
   [[nodiscard]] bool assign(std::string_view name) noexcept;
 
   [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
+  /// Whether a name is one, and spelled as it is held.
+  static bool is_canonical(std::string_view name) noexcept;
   friend bool operator==(const HostName& a, const HostName& b) noexcept {
     return a.text() == b.text();
   }

@@ -36,7 +36,7 @@ struct Varying<HostName> {
   }
   static bool get(Bytes bytes, HostName& name) noexcept {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    return name.assign(text) && name.text() == text;
+    return HostName::is_canonical(text) && name.assign(text);
   }
 };
 
