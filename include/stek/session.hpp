@@ -100,6 +100,10 @@ class HostName {
  public:
   static constexpr std::size_t max_size = 255;
 
+  // By hand, so that `HostName()` leaves the text as it is: zeros for all of it would cost more
+  // than to write a name.
+  HostName() noexcept {}  // NOLINT(modernize-use-equals-default)
+
   /// Nothing when the name is empty, too long, or holds a byte outside printable ASCII.
   static std::optional<HostName> from(std::string_view name) noexcept;
   /// False for such a name, which leaves nothing of use.
