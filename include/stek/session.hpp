@@ -106,12 +106,12 @@ class HostName {
 
   /// Nothing when the name is empty, too long, or holds a byte outside printable ASCII.
   static std::optional<HostName> from(std::string_view name) noexcept;
+  /// Whether a name is one, and spelled as it is held.
+  static bool is_canonical(std::string_view name) noexcept;
   /// False for such a name, which leaves nothing of use.
   [[nodiscard]] bool assign(std::string_view name) noexcept;
 
   [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
-  /// Whether a name is one, and spelled as it is held.
-  static bool is_canonical(std::string_view name) noexcept;
   friend bool operator==(const HostName& a, const HostName& b) noexcept {
     return a.text() == b.text();
   }
@@ -131,7 +131,8 @@ HostNameHash hash_of(const HostName& name) noexcept;
 
 /// The name that the client asked for: none, its text, or its hash.
 using ServerName = std::variant<std::monostate, HostName, HostNameHash>;
-bool same_server(const ServerName& a, const ServerName& b) noexcept;
+/// Whether a client of the session is asking for the same now.
+bool same_server(const ServerName& sealed, const std::optional<HostName>& asked) noexcept;
 
 /// What the client proved to be, in 32 bytes: SHA-256 of its certificate in DER, which is what
 /// `openssl x509 -fingerprint -sha256` prints, or whatever else the application tells clients apart

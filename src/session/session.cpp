@@ -90,23 +90,11 @@ HostNameHash hash_of(const HostName& name) noexcept {
   return hash;
 }
 
-namespace {
-
-HostNameHash hash_of(const ServerName& name) noexcept {
-  if (const auto* text = std::get_if<HostName>(&name)) return stek::hash_of(*text);
-  const auto* hash = std::get_if<HostNameHash>(&name);
-  return hash == nullptr ? HostNameHash{} : *hash;
-}
-
-}  // namespace
-
-bool same_server(const ServerName& a, const ServerName& b) noexcept {
-  const auto* text_a = std::get_if<HostName>(&a);
-  const auto* text_b = std::get_if<HostName>(&b);
-  if (text_a != nullptr && text_b != nullptr) return *text_a == *text_b;
-  constexpr std::size_t absent = 0;
-  if (a.index() == absent || b.index() == absent) return a.index() == b.index();
-  return hash_of(a) == hash_of(b);
+bool same_server(const ServerName& sealed, const std::optional<HostName>& asked) noexcept {
+  if (!asked) return std::holds_alternative<std::monostate>(sealed);
+  if (const auto* text = std::get_if<HostName>(&sealed)) return *text == *asked;
+  const auto* hash = std::get_if<HostNameHash>(&sealed);
+  return hash != nullptr && *hash == hash_of(*asked);
 }
 
 ClientIdentityHash fingerprint_of(Bytes certificate) noexcept {

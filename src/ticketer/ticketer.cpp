@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "resumption/decide.hpp"
 #include "session/state.hpp"
 #include "ticket/ticket.hpp"
 #include "ticketer/live.hpp"
@@ -207,10 +208,11 @@ void Tickets::open_and_decide(Resumption& result, Bytes ticket, const ClientHell
                               Instant now) const noexcept {
   const auto opened = open_session(result.session, ticket, *live_, domain_, now);
   if (!opened) {
-    result.verdict = decide_hello(hello, policy_).value_or(Verdict{.reason = opened.error()});
+    result.verdict = {.reason = opened.error()};
+    if (const auto verdict = decide_hello(hello, policy_)) result.verdict = *verdict;
     return;
   }
-  result.verdict = decide(result.session, hello, policy_, now, result.selected_identity);
+  decide_into(result.verdict, result.session, hello, policy_, now, result.selected_identity);
   const bool resumes = result.verdict.outcome == Outcome::resume;
   if (resumes && !opened->under_sealing_key) result.verdict.renew = true;
 }
