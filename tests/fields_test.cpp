@@ -59,7 +59,7 @@ void set_version(Session& s, Transport transport, Version version, std::uint16_t
   s.version = version;
   s.cipher_suite = CipherSuite{suite};
   const bool tls13 = is_tls13(version);
-  s.secret = SessionSecret(bytes(secret_size(version, s.cipher_suite)));
+  s.secret = SessionSecret(bytes(secret_size(version, cipher_spec_of(s.cipher_suite))));
   s.extended_master_secret = !tls13;
   s.ticket_age_add.reset();
   s.max_early_data_size.reset();

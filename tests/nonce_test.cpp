@@ -110,6 +110,30 @@ TEST_CASE("a forked child finds its pool empty") {
   unmap_pages(pool, sizeof(NoncePool));
 }
 
+TEST_CASE("a pool never serves more than 496 bytes of one seed, and no two seeds are one") {
+  NoncePool pool{};
+  std::set<std::string> fillings;
+  const auto filling = [&] { return std::string(reinterpret_cast<const char*>(&pool), 512); };
+  Nonce nonce;
+  for (std::size_t i = 0; i < 1'000; ++i) {
+    REQUIRE(pool.draw(nonce, {}, 1));
+    fillings.insert(filling());
+  }
+  const std::size_t nonces_a_filling = pool.bytes.size() / nonce.size();
+  CHECK_EQ(fillings.size(), (1'000 + nonces_a_filling - 1) / nonces_a_filling);
+}
+
+TEST_CASE("two fillings of a pool have no more in common than chance gives") {
+  NoncePool pool{};
+  REQUIRE(pool.fill());
+  const NoncePool before = pool;
+  REQUIRE(pool.fill());
+  CHECK(before.hedge_key != pool.hedge_key);
+  std::size_t same = 0;
+  for (std::size_t i = 0; i < pool.bytes.size(); ++i) same += pool.bytes[i] == before.bytes[i];
+  CHECK(same < 30);
+}
+
 // A virtual machine that is cloned or restored has the same pool twice; at worst both read the same
 // time stamp.
 TEST_CASE("equal pools at the same time stamp give different sessions different nonces") {

@@ -391,6 +391,21 @@ TEST_CASE("what cannot be said in an SSL_SESSION, or is no session, is not writt
   }
 }
 
+TEST_CASE("a server name that is passed over may have any spelling, and is none") {
+  OpensslSession named = minimal();
+  named.session.server_name = HostName::from("shop.example").value();
+  Buffer der = encoded(named);
+  for (const char first : {'s', 'S', ' '}) {
+    der[der.size() - std::string_view("shop.exampleXXXXX").size()] = static_cast<std::byte>(first);
+    CHECK_EQ(decode_openssl_session(der).has_value(), first == 's');
+    const auto read = decode_openssl_session(der, Hostname::passed_over);
+    REQUIRE(read);
+    CHECK(*read == minimal());
+  }
+  const Buffer without = encoded(minimal());
+  CHECK(*decode_openssl_session(without, Hostname::passed_over) == minimal());
+}
+
 TEST_CASE("a room of one byte less is too small, and stays as it was") {
   Buffer room(73);
   CHECK_EQ(encode_openssl_session(room, minimal()).error(), Error::room_too_small);

@@ -119,8 +119,8 @@ inline Session random_session(Random& random) {
                                                            : ProtocolVersion::tls1_3;
   const bool tls13 = is_tls13(session.version);
   session.cipher_suite = random_suite(random, tls13);
-  session.secret =
-      random_session_secret(random, secret_size(session.version, session.cipher_suite));
+  session.secret = random_session_secret(
+      random, secret_size(session.version, cipher_spec_of(session.cipher_suite)));
   session.extended_master_secret = !tls13 && below(random, 2) == 1;
   session.encrypt_then_mac =
       cipher_spec_of(session.cipher_suite).mode == CipherMode::cbc && below(random, 2) == 1;

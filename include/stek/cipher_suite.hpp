@@ -100,7 +100,13 @@ struct CipherSpec {
 
 /// Two loads from a table. TLS_NULL_WITH_NULL_NULL and the signalling values, under none of which a
 /// session can be, are not known.
-CipherSpec cipher_spec_of(CipherSuite suite) noexcept;
+const CipherSpec& cipher_spec_of(CipherSuite suite) noexcept;
+
+/// The length that a session's secret has under this version and suite.
+constexpr std::size_t secret_size(ProtocolVersion version, const CipherSpec& suite) noexcept {
+  constexpr std::size_t master_secret_size = 48;
+  return is_tls13(version) ? size_of(suite.hash) : master_secret_size;
+}
 
 /// As IANA spells it: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256". Empty when unknown.
 std::string_view name_of(CipherSuite suite) noexcept;

@@ -61,17 +61,29 @@ class SessionSecret {
   SessionSecret() noexcept = default;
   /// `bytes.size()` is at most `max_size`; a longer one leaves the secret empty, which no ticket
   /// takes.
-  explicit SessionSecret(Bytes bytes) noexcept;
+  explicit SessionSecret(Bytes bytes) noexcept { assign(bytes); }
 
-  void assign(Bytes bytes) noexcept;
+  void assign(Bytes bytes) noexcept {
+    const bool fits = bytes.size() <= max_size;
+    const std::span<std::byte, max_size> room = bytes_.expose_room();
+    if (fits && !bytes.empty()) std::memcpy(room.data(), bytes.data(), bytes.size());
+    truncate(fits ? bytes.size() : 0);
+  }
   /// Keeps the first `size` bytes, of at least as many.
-  void truncate(std::size_t size) noexcept;
+  void truncate(std::size_t size) noexcept {
+    if (size < size_) wipe(bytes_.expose_room().subspan(size));
+    size_ = static_cast<std::uint8_t>(size);
+  }
 
   [[nodiscard]] SessionSecret copy() const noexcept { return SessionSecret(expose()); }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] Bytes expose() const noexcept { return bytes_.expose().first(size_); }
-  /// In constant time, the length aside. Behind a shorter secret there are zeros.
-  [[nodiscard]] bool is_zero() const noexcept { return stek::is_zero(bytes_.expose()); }
+  /// With the zeros behind a shorter one.
+  [[nodiscard]] std::span<const std::byte, max_size> expose_padded() const noexcept {
+    return bytes_.expose();
+  }
+  /// In constant time.
+  [[nodiscard]] bool is_zero() const noexcept { return stek::is_zero(expose_padded()); }
 
   friend bool operator==(const SessionSecret& a, const SessionSecret& b) noexcept {
     return equal_secrets(a.expose(), b.expose());
@@ -82,17 +94,20 @@ class SessionSecret {
   std::uint8_t size_ = 0;
 };
 
-/// The length that a session's secret has under this version and suite.
-std::size_t secret_size(ProtocolVersion version, CipherSuite suite) noexcept;
-
 /// A host name as `server_name` carries it (RFC 6066 section 3), in canonical form: lower case, no
 /// trailing dot, 1 to 255 bytes. Held inline, so that a Session costs no allocation.
 class HostName {
  public:
   static constexpr std::size_t max_size = 255;
 
+  // By hand, so that `HostName()` leaves the text as it is: zeros for all of it would cost more
+  // than to write a name.
+  HostName() noexcept {}  // NOLINT(modernize-use-equals-default)
+
   /// Nothing when the name is empty, too long, or holds a byte outside printable ASCII.
   static std::optional<HostName> from(std::string_view name) noexcept;
+  /// Whether a name is one, and spelled as it is held.
+  static bool is_canonical(std::string_view name) noexcept;
   /// False for such a name, which leaves nothing of use.
   [[nodiscard]] bool assign(std::string_view name) noexcept;
 
@@ -116,7 +131,8 @@ HostNameHash hash_of(const HostName& name) noexcept;
 
 /// The name that the client asked for: none, its text, or its hash.
 using ServerName = std::variant<std::monostate, HostName, HostNameHash>;
-bool same_server(const ServerName& a, const ServerName& b) noexcept;
+/// Whether a client of the session is asking for the same now.
+bool same_server(const ServerName& sealed, const std::optional<HostName>& asked) noexcept;
 
 /// What the client proved to be, in 32 bytes: SHA-256 of its certificate in DER, which is what
 /// `openssl x509 -fingerprint -sha256` prints, or whatever else the application tells clients apart

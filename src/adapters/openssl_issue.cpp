@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <ctime>
-#include <memory>
 #include <new>
 
 #include <openssl/x509.h>
@@ -96,18 +95,11 @@ std::optional<Instant> identity_end(const Session& session, const SSL& ssl,
   return sealed ? connection.sealed.identity_expires : end_of_verified_chain(ssl);
 }
 
-struct Freer {
-  void operator()(SSL_SESSION* session) const noexcept { SSL_SESSION_free(session); }
-};
-
-/// Without the server name, which is there in the client's spelling, if at all.
 WipedBytes encoded(const SSL_SESSION& session) {
-  const std::unique_ptr<SSL_SESSION, Freer> copy(SSL_SESSION_dup(&session));
-  if (!copy || SSL_SESSION_set1_hostname(copy.get(), nullptr) != 1) throw std::bad_alloc();
-  const int size = i2d_SSL_SESSION(copy.get(), nullptr);
+  const int size = i2d_SSL_SESSION(&session, nullptr);
   WipedBytes der(static_cast<std::size_t>(std::max(size, 0)));
   auto* out = reinterpret_cast<unsigned char*>(der.data());
-  if (!der.empty()) i2d_SSL_SESSION(copy.get(), &out);
+  if (!der.empty()) i2d_SSL_SESSION(&session, &out);
   return der;
 }
 
@@ -115,7 +107,7 @@ WipedBytes encoded(const SSL_SESSION& session) {
 /// ticket_age_add, and says so early whether the master secret is extended.
 std::optional<Session> neutral_session(SSL& ssl, const Connection& connection) {
   const WipedBytes der = encoded(*SSL_get_session(&ssl));
-  auto decoded = foreign::decode_openssl_session(der);
+  auto decoded = foreign::decode_openssl_session(der, foreign::Hostname::passed_over);
   if (!decoded) return std::nullopt;
   Session session = std::move(decoded->session);
   if (connection.server_name) session.server_name = *connection.server_name;

@@ -7,6 +7,7 @@
 #include <stek/secret.hpp>
 
 #include "base/aes256gcm.hpp"
+#include "base/wipe.hpp"
 
 namespace stek {
 
@@ -47,7 +48,7 @@ class Aes256GcmKey {
                                nonce.data())) {
       return true;
     }
-    wipe(out);
+    wipe_inline(out);
     return false;
   }
 

@@ -1,6 +1,7 @@
 #include "base/random.hpp"
 
 #include <dlfcn.h>
+#include <sodium.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 
@@ -15,6 +16,7 @@
 
 #include "base/hash.hpp"
 #include "base/memory.hpp"
+#include "base/sodium_bytes.hpp"
 #include "base/wipe.hpp"
 
 namespace stek {
@@ -44,13 +46,22 @@ void hedge(Room nonce, std::span<const std::byte, 16> key, Bytes state,
   std::memcpy(nonce.data(), hedged.data(), n);
 }
 
+// The kernel takes five times as long over these bytes as over a seed for them.
+bool NoncePool::fill() noexcept {
+  static_assert(sizeof hedge_key + sizeof bytes == 512);
+  std::array<std::byte, randombytes_SEEDBYTES> seed;
+  left = 0;
+  if (!system_random(seed)) return false;
+  const Room all = std::as_writable_bytes(std::span(this, 1)).first<512>();
+  randombytes_buf_deterministic(u8(all), all.size(), u8(seed));
+  wipe_object(seed);
+  sodium_stackzero(deepest_cipher);
+  left = bytes.size();
+  return true;
+}
+
 bool NoncePool::draw(Room nonce, Bytes state, std::uint64_t time_stamp) noexcept {
-  if (left < nonce.size()) {
-    static_assert(sizeof hedge_key + sizeof bytes == 512);
-    left = 0;
-    if (!system_random(std::as_writable_bytes(std::span(this, 1)).first(512))) return false;
-    left = bytes.size();
-  }
+  if (left < nonce.size() && !fill()) return false;
   left -= nonce.size();
   std::memcpy(nonce.data(), bytes.data() + left, nonce.size());
   hedge(nonce, hedge_key, state, time_stamp);
@@ -135,11 +146,17 @@ bool draw_from_vdso(Room room, void* state) noexcept {
              static_cast<ssize_t>(room.size());
 }
 
+/// With the hedge's key in the same draw: a call costs as much as its bytes.
 bool draw_hedged(Room nonce, Bytes state, void* vdso_state) noexcept {
-  std::array<std::byte, 16> key;
-  if (!draw_from_vdso(nonce, vdso_state) || !draw_from_vdso(key, vdso_state)) return false;
-  hedge(nonce, key, state, time_stamp());
-  wipe_object(key);
+  struct {
+    std::array<std::byte, 16> hedge_key;
+    std::array<std::byte, longest_nonce> nonce;
+  } drawn;
+  const Room bytes = std::as_writable_bytes(std::span(&drawn, 1));
+  if (!draw_from_vdso(bytes.first(sizeof drawn.hedge_key + nonce.size()), vdso_state)) return false;
+  std::memcpy(nonce.data(), drawn.nonce.data(), nonce.size());
+  hedge(nonce, drawn.hedge_key, state, time_stamp());
+  wipe_object(drawn);
   return true;
 }
 

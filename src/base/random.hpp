@@ -22,15 +22,20 @@ inline constexpr std::size_t hedge_size = 64;
 void hedge(Room nonce, std::span<const std::byte, 16> key, Bytes state,
            std::uint64_t time_stamp) noexcept;
 
-/// Random bytes ahead of use, from one system call per 512 bytes. Lives in pages that a fork wipes,
-/// zeros being an empty pool. Plain bytes, so that a test can play the cloned machine.
+inline constexpr std::size_t longest_nonce = 32;
+
+/// Random bytes ahead of use: at most 512 that ChaCha20 makes of a seed of 32, for which the system
+/// call is made each time. Lives in pages that a fork wipes, zeros being an empty pool. Plain
+/// bytes, so that a test can play the cloned machine.
 struct NoncePool {
   std::array<std::byte, 16> hedge_key;
   std::array<std::byte, 496> bytes;
   std::size_t left;
 
-  /// `nonce.size()` is at most 32.
+  /// `nonce.size()` is at most `longest_nonce`.
   [[nodiscard]] bool draw(Room nonce, Bytes state, std::uint64_t time_stamp) noexcept;
+  /// Anew, whatever is left. False, with nothing left: no randomness.
+  [[nodiscard]] bool fill() noexcept;
 };
 
 enum class NonceRule : std::uint8_t {

@@ -246,6 +246,17 @@ struct Explicit {
   }
 };
 
+/// Read past; never written.
+template <unsigned number>
+struct Skipped {
+  static constexpr Tag tag = der::explicit_tag(number);
+
+  static std::size_t size(const OpensslSession& /*session*/) noexcept { return 0; }
+  static bool get(Reader& reader, OpensslSession& /*session*/) noexcept {
+    return der::get(reader, tag).has_value();
+  }
+};
+
 template <class... Parts>
 struct Sequence {
   static bool fits(const OpensslSession& session) noexcept { return (Parts::fits(session) && ...); }
@@ -279,7 +290,8 @@ constexpr std::uint64_t latest = (std::uint64_t{1} << 40U) - 1;
 constexpr std::uint64_t any_u32 = 0xffffffff;
 constexpr std::uint64_t any_int = 0x7fffffff;
 
-using SslSession = Sequence<                                               // SSL_SESSION
+template <class HostnamePart>
+using SslSessionWith = Sequence<                                           // SSL_SESSION
     Constant<1>,                                                           // version
     Integer<&Session::version, 0xffff>,                                    // ssl_version
     OctetString<&Session::cipher_suite>,                                   // cipher
@@ -290,7 +302,7 @@ using SslSession = Sequence<                                               // SS
     Explicit<3, Certificate<&Session::client_identity>>,                   // peer
     Explicit<4, OctetString<&OpensslSession::session_id_context>>,         // session_id_context
     Explicit<5, Integer<&OpensslSession::verify_result, any_int>>,         // verify_result
-    Explicit<6, OctetString<&Session::server_name, HostName>>,             // hostname
+    HostnamePart,                                                          // hostname
     Explicit<9, Integer<&OpensslSession::ticket_lifetime_hint, any_u32>>,  // ticket_lifetime_hint
     Explicit<10, OctetString<&OpensslSession::ticket>>,                    // ticket
     Explicit<13, Integer<&Session::extended_master_secret, 1>>,            // flags
@@ -300,6 +312,9 @@ using SslSession = Sequence<                                               // SS
     Explicit<17, Integer<&Session::max_fragment_length, 4>>,               // max_fragment_length
     Explicit<18, OctetString<&Session::application_data, SecretBytes>>,    // ticket_appdata
     Explicit<19, KexGroup>>;                                               // kex_group
+
+using SslSession = SslSessionWith<Explicit<6, OctetString<&Session::server_name, HostName>>>;
+using SslSessionOfAnyHostname = SslSessionWith<Skipped<6>>;
 
 bool has_no_place(const Session& session) noexcept {
   return session.transport == Transport::quic ||
@@ -344,10 +359,13 @@ std::expected<std::size_t, Error> encode_openssl_session(Room room,
   return size;
 }
 
-std::expected<OpensslSession, Error> decode_openssl_session(Bytes der) noexcept try {
+std::expected<OpensslSession, Error> decode_openssl_session(Bytes der, Hostname hostname) noexcept
+    try {
   OpensslSession session;
   Reader reader(der);
-  if (!SslSession::get(reader, session) || !reader.done()) return std::unexpected(Error::malformed);
+  const bool read = hostname == Hostname::read ? SslSession::get(reader, session)
+                                               : SslSessionOfAnyHostname::get(reader, session);
+  if (!read || !reader.done()) return std::unexpected(Error::malformed);
   complete(session.session);
   if (!is_valid(session)) return std::unexpected(Error::invalid_session);
   return session;

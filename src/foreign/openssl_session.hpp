@@ -87,11 +87,16 @@ std::size_t size_of(const OpensslSession& session) noexcept;
 std::expected<std::size_t, Error> encode_openssl_session(Room room,
                                                          const OpensslSession& session) noexcept;
 
+/// `passed_over` leaves the server name out, whatever is there: OpenSSL has it in the client's
+/// spelling.
+enum class Hostname : std::uint8_t { read, passed_over };
+
 /// Takes what `encode_openssl_session` would have written, and nothing else. `Error::malformed` for
 /// any other bytes, among them a server name that is not in canonical form;
 /// `Error::invalid_session` for what is well written and no session; `Error::no_memory`. Context,
 /// authenticated_at and identity_expires come from elsewhere: without them no session with a client
 /// identity is sealed.
-std::expected<OpensslSession, Error> decode_openssl_session(Bytes der) noexcept;
+std::expected<OpensslSession, Error> decode_openssl_session(
+    Bytes der, Hostname hostname = Hostname::read) noexcept;
 
 }  // namespace stek::foreign

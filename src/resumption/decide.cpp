@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <cstring>
 
 #include <stek/cipher_suite.hpp>
 #include <stek/resumption.hpp>
 
 #include "base/hash.hpp"
+#include "resumption/decide.hpp"
 
 namespace stek {
 namespace {
@@ -85,20 +87,21 @@ ProtocolVersion version_of_rank(unsigned number, Transport transport) noexcept {
   return (transport == Transport::dtls ? dtls : tls)[number];
 }
 
-Objection version_is_supported(const ClientHello& hello, const Policy& policy) noexcept {
+Objection version_is_supported(unsigned version) noexcept {
   // 12.6. RFC 5246 appendix E.1: "If server supports (or is willing to use) only versions greater
   // than client_version, it MUST send a "protocol_version" alert message and close the connection."
-  if (negotiated(hello, policy) == 0) {
+  if (version == 0) {
     return abort_with(Alert::protocol_version, Reason::version_unsupported);
   }
   return fine;
 }
 
-Objection fallback_is_appropriate(const ClientHello& hello, const Policy& policy) noexcept {
+Objection fallback_is_appropriate(const ClientHello& hello, const Policy& policy,
+                                  unsigned version) noexcept {
   // 12.7. RFC 7507 section 3: "If TLS_FALLBACK_SCSV appears in ClientHello.cipher_suites and the
   // highest protocol version supported by the server is higher than the version indicated in
   // ClientHello.client_version, the server MUST respond with a fatal inappropriate_fallback alert".
-  if (hello.fallback && negotiated(hello, policy) < rank(policy.max_version)) {
+  if (hello.fallback && version < rank(policy.max_version)) {
     return abort_with(Alert::inappropriate_fallback, Reason::inappropriate_fallback);
   }
   return fine;
@@ -153,12 +156,21 @@ Objection tls13_hello_is_legal(const ClientHello& hello) noexcept {
   return fine;
 }
 
+Objection objection_to_hello(const ClientHello& hello, const Policy& policy,
+                             unsigned version) noexcept {
+  if (auto o = version_is_supported(version)) return o;
+  if (auto o = fallback_is_appropriate(hello, policy, version)) return o;
+  if (auto o = fragment_length_is_defined(hello)) return o;
+  if (auto o = some_protocol_is_common(hello, policy)) return o;
+  return version == tls13_rank ? tls13_hello_is_legal(hello) : fine;
+}
+
 Objection same_version(const Session& session, const ClientHello& hello,
-                       const Policy& policy) noexcept {
+                       unsigned version) noexcept {
   // 12.5, 13.3. RFC 5077 section 4 has the version in the state; a key exchange of one version
   // gives no secret for another.
   if (session.transport != hello.transport) return full_handshake(Reason::transport_differs);
-  if (rank(session.version) != negotiated(hello, policy)) {
+  if (rank(session.version) != version) {
     return full_handshake(Reason::version_differs);
   }
   return fine;
@@ -207,13 +219,10 @@ Objection identity_suffices(const Session& session, const Policy& policy, Instan
 Objection same_context(const Session& session, const Policy& policy) noexcept {
   // 12.30. What authenticated the client there need not do so here: other trust anchors, another
   // virtual host.
-  if (session.context != policy.context) return full_handshake(Reason::context_differs);
+  if (std::memcmp(session.context.data(), policy.context.data(), sizeof(Context)) != 0) {
+    return full_handshake(Reason::context_differs);
+  }
   return fine;
-}
-
-ServerName server_name_of(const ClientHello& hello) noexcept {
-  if (hello.server_name) return *hello.server_name;
-  return std::monostate{};
 }
 
 Objection same_server_name(const Session& session, const ClientHello& hello,
@@ -226,7 +235,7 @@ Objection same_server_name(const Session& session, const ClientHello& hello,
   }
   // 12.12 to 12.14. RFC 6066 section 3: "A server that implements this extension MUST NOT accept
   // the request to resume the session if the server_name extension contains a different name."
-  if (!same_server(session.server_name, server_name_of(hello))) {
+  if (!same_server(session.server_name, hello.server_name)) {
     return full_handshake(Reason::server_name_differs);
   }
   return fine;
@@ -254,7 +263,7 @@ CipherSuite suite_with_hash(const Session& session, const ClientHello& hello,
       policy.cipher_suites.empty() ? hello.cipher_suites : policy.cipher_suites;
   const Hash hash = cipher_spec_of(session.cipher_suite).hash;
   for (const CipherSuite suite : by_preference) {
-    const CipherSpec spec = cipher_spec_of(suite);
+    const CipherSpec& spec = cipher_spec_of(suite);
     if (spec.known && spec.tls13 && spec.hash == hash && contains(hello.cipher_suites, suite)) {
       return suite;
     }
@@ -383,8 +392,9 @@ Objection objection_in_tls13(const Session& session, const ClientHello& hello,
 
 Objection objection(const Session& session, const ClientHello& hello, const Policy& policy,
                     Instant now) noexcept {
-  if (auto o = decide_hello(hello, policy)) return o;
-  if (auto o = same_version(session, hello, policy)) return o;
+  const unsigned version = negotiated(hello, policy);
+  if (auto o = objection_to_hello(hello, policy, version)) return o;
+  if (auto o = same_version(session, hello, version)) return o;
   if (auto o = young_enough(session, policy, now)) return o;
   if (auto o = identity_suffices(session, policy, now)) return o;
   if (auto o = same_context(session, policy)) return o;
@@ -438,7 +448,7 @@ EarlyData answer_to_early_data(const Session& session, const ClientHello& hello,
     return EarlyData::suite_differs;
   }
   // What was said to one virtual host is not for another, even where the session is.
-  if (!same_server(session.server_name, server_name_of(hello))) {
+  if (!same_server(session.server_name, hello.server_name)) {
     return EarlyData::server_name_differs;
   }
   // 13.8.
@@ -456,32 +466,31 @@ ProtocolVersion negotiated_version(const ClientHello& hello, const Policy& polic
 }
 
 std::optional<Verdict> decide_hello(const ClientHello& hello, const Policy& policy) noexcept {
-  if (auto o = version_is_supported(hello, policy)) return o;
-  if (auto o = fallback_is_appropriate(hello, policy)) return o;
-  if (auto o = fragment_length_is_defined(hello)) return o;
-  if (auto o = some_protocol_is_common(hello, policy)) return o;
-  if (negotiated(hello, policy) == tls13_rank) return tls13_hello_is_legal(hello);
-  return fine;
+  return objection_to_hello(hello, policy, negotiated(hello, policy));
+}
+
+void decide_into(Verdict& verdict, const Session& session, const ClientHello& hello,
+                 const Policy& policy, Instant now, std::size_t identity) noexcept {
+  const Seconds age = std::max(now - session.issued_at, Seconds(0));
+  if (const auto against = objection(session, hello, policy, now)) {
+    verdict = *against;
+    verdict.age = age;
+    return;
+  }
+  verdict = {.outcome = Outcome::resume, .reason = Reason::resumes};
+  verdict.age = age;
+  verdict.renew = renewal_is_due(session, age);
+  verdict.cipher_suite = suite_for(session, hello, policy);
+  verdict.early_data = answer_to_early_data(session, hello, policy, now, identity);
+  if (verdict.early_data == EarlyData::accept) {
+    verdict.replay_identity = replay_identity_of(session);
+  }
 }
 
 Verdict decide(const Session& session, const ClientHello& hello, const Policy& policy, Instant now,
                std::size_t identity) noexcept {
-  const Seconds age = std::max(now - session.issued_at, Seconds(0));
-  if (auto verdict = objection(session, hello, policy, now)) {
-    verdict->age = age;
-    return *verdict;
-  }
-  Verdict verdict{.outcome = Outcome::resume,
-                  .reason = Reason::resumes,
-                  .alert = Alert::none,
-                  .renew = renewal_is_due(session, age),
-                  .age = age,
-                  .cipher_suite = suite_for(session, hello, policy),
-                  .early_data = answer_to_early_data(session, hello, policy, now, identity),
-                  .replay_identity = std::nullopt};
-  if (verdict.early_data == EarlyData::accept) {
-    verdict.replay_identity = replay_identity_of(session);
-  }
+  Verdict verdict;
+  decide_into(verdict, session, hello, policy, now, identity);
   return verdict;
 }
 

@@ -571,7 +571,7 @@ constexpr auto specs_by_page = [] {
 
 }  // namespace
 
-CipherSpec cipher_spec_of(CipherSuite suite) noexcept {
+const CipherSpec& cipher_spec_of(CipherSuite suite) noexcept {
   const auto value = static_cast<std::uint16_t>(suite);
   return specs_by_page[page_of_first_byte[value >> 8U]][value & 0xffU];
 }

@@ -41,9 +41,9 @@ bool is_instant(Instant instant) noexcept {
   return seconds >= 0 && seconds < std::int64_t{1} << 40U;
 }
 
-Flaw flaw_of_secret(const Session& session) noexcept {
+Flaw flaw_of_secret(const Session& session, const CipherSpec& suite) noexcept {
   // 13.17. RFC 8446 section 4.6.1: the PSK is Hash.length bytes.
-  if (session.secret.size() != secret_size(session.version, session.cipher_suite)) {
+  if (session.secret.size() != secret_size(session.version, suite)) {
     return "secret: not of the length that version and suite give";
   }
   if (session.secret.is_zero()) return "secret: all zero";
@@ -144,7 +144,7 @@ Flaw flaw_of(const Session& session, const Stamp& stamp) noexcept {
 }
 
 Flaw flaw_of_parameters(const Session& session) noexcept {
-  const CipherSpec suite = cipher_spec_of(session.cipher_suite);
+  const CipherSpec& suite = cipher_spec_of(session.cipher_suite);
   const bool tls13 = is_tls13(session.version);
   if (!version_fits_transport(session.transport, session.version)) {
     return "version: not one of this transport";
@@ -154,7 +154,7 @@ Flaw flaw_of_parameters(const Session& session) noexcept {
   if (session.encrypt_then_mac && suite.mode != CipherMode::cbc) {
     return "encrypt_then_mac: only with a CBC suite";
   }
-  if (const Flaw flaw = flaw_of_secret(session)) return flaw;
+  if (const Flaw flaw = flaw_of_secret(session, suite)) return flaw;
   if (const Flaw flaw = flaw_of_extensions(session)) return flaw;
   if (const Flaw flaw = tls13 ? flaw_of_tls13(session) : flaw_of_tls12(session)) return flaw;
   if (session.application_data && session.application_data->size() == 0) {

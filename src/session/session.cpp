@@ -4,44 +4,83 @@
 
 namespace stek {
 
-SessionSecret::SessionSecret(Bytes bytes) noexcept {
-  assign(bytes);
-}
-
-void SessionSecret::assign(Bytes bytes) noexcept {
-  const bool fits = bytes.size() <= max_size;
-  const std::span<std::byte, max_size> room = bytes_.expose_room();
-  if (fits && !bytes.empty()) std::memcpy(room.data(), bytes.data(), bytes.size());
-  truncate(fits ? bytes.size() : 0);
-}
-
-void SessionSecret::truncate(std::size_t size) noexcept {
-  if (size < size_) wipe(bytes_.expose_room().subspan(size));
-  size_ = static_cast<std::uint8_t>(size);
-}
-
-std::size_t secret_size(ProtocolVersion version, CipherSuite suite) noexcept {
-  constexpr std::size_t master_secret_size = 48;
-  return is_tls13(version) ? size_of(cipher_spec_of(suite).hash) : master_secret_size;
-}
-
 std::optional<HostName> HostName::from(std::string_view name) noexcept {
   HostName host;
   return host.assign(name) ? std::optional(host) : std::nullopt;
 }
 
-// Without a branch on the bytes: every ticket has a name.
+namespace {
+
+// Every ticket has a name, so names are gone through by eight characters at once, without a branch
+// on them.
+using Word = std::uint64_t;
+
+constexpr Word eight(unsigned c) noexcept {
+  return c * Word{0x0101010101010101};
+}
+constexpr Word high_bits = eight(0x80);
+
+/// A high bit where a character is at least `least`, of characters that have none.
+constexpr Word at_least(Word ascii, unsigned least) noexcept {
+  return ascii + eight(0x80 - least);
+}
+/// A high bit where a character is none of '!' to '~'.
+constexpr Word not_printable(Word word) noexcept {
+  const Word ascii = word & ~high_bits;
+  return (word | ~at_least(ascii, '!') | at_least(ascii, '~' + 1)) & high_bits;
+}
+/// A high bit where a printable character is a capital.
+constexpr Word capitals(Word word) noexcept {
+  const Word ascii = word & ~high_bits;
+  return at_least(ascii, 'A') & ~at_least(ascii, 'Z' + 1) & high_bits;
+}
+
+/// Calls `work` with words of `name`, where they begin, and how many characters of each are the
+/// name's. The last overlaps the one before.
+template <class Work>
+void for_each_word(std::string_view name, Work work) noexcept {
+  Word word = eight('a');
+  if (name.size() < sizeof word) {
+    std::memcpy(&word, name.data(), name.size());
+    work(word, 0, name.size());
+    return;
+  }
+  const std::size_t last = name.size() - sizeof word;
+  for (std::size_t at = 0; at < last; at += sizeof word) {
+    std::memcpy(&word, name.data() + at, sizeof word);
+    work(word, at, sizeof word);
+  }
+  std::memcpy(&word, name.data() + last, sizeof word);
+  work(word, last, sizeof word);
+}
+
+bool has_good_length(std::string_view name) noexcept {
+  return !name.empty() && name.size() <= HostName::max_size && !name.ends_with('.');
+}
+
+}  // namespace
+
+bool HostName::is_canonical(std::string_view name) noexcept {
+  if (!has_good_length(name)) return false;
+  Word odd = 0;
+  for_each_word(name, [&](Word word, std::size_t /*at*/, std::size_t /*size*/) {
+    odd |= not_printable(word) | capitals(word);
+  });
+  return odd == 0;
+}
+
 bool HostName::assign(std::string_view name) noexcept {
   if (name.ends_with('.')) name.remove_suffix(1);
-  if (name.empty() || name.size() > max_size || name.ends_with('.')) return false;
-  bool printable = true;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const auto c = static_cast<unsigned char>(name[i]);
-    printable &= c >= '!' && c <= '~';
-    text_[i] = static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20U : c);
-  }
+  if (!has_good_length(name)) return false;
+  constexpr unsigned from_high_bit_to_case = 2;
+  Word odd = 0;
+  for_each_word(name, [&](Word word, std::size_t at, std::size_t size) {
+    odd |= not_printable(word);
+    word |= capitals(word) >> from_high_bit_to_case;
+    std::memcpy(text_.data() + at, &word, size);
+  });
   size_ = static_cast<std::uint8_t>(name.size());
-  return printable;
+  return odd == 0;
 }
 
 HostNameHash hash_of(const HostName& name) noexcept {
@@ -51,23 +90,11 @@ HostNameHash hash_of(const HostName& name) noexcept {
   return hash;
 }
 
-namespace {
-
-HostNameHash hash_of(const ServerName& name) noexcept {
-  if (const auto* text = std::get_if<HostName>(&name)) return stek::hash_of(*text);
-  const auto* hash = std::get_if<HostNameHash>(&name);
-  return hash == nullptr ? HostNameHash{} : *hash;
-}
-
-}  // namespace
-
-bool same_server(const ServerName& a, const ServerName& b) noexcept {
-  const auto* text_a = std::get_if<HostName>(&a);
-  const auto* text_b = std::get_if<HostName>(&b);
-  if (text_a != nullptr && text_b != nullptr) return *text_a == *text_b;
-  constexpr std::size_t absent = 0;
-  if (a.index() == absent || b.index() == absent) return a.index() == b.index();
-  return hash_of(a) == hash_of(b);
+bool same_server(const ServerName& sealed, const std::optional<HostName>& asked) noexcept {
+  if (!asked) return std::holds_alternative<std::monostate>(sealed);
+  if (const auto* text = std::get_if<HostName>(&sealed)) return *text == *asked;
+  const auto* hash = std::get_if<HostNameHash>(&sealed);
+  return hash != nullptr && *hash == hash_of(*asked);
 }
 
 ClientIdentityHash fingerprint_of(Bytes certificate) noexcept {

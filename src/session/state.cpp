@@ -1,5 +1,7 @@
 #include "session/state.hpp"
 
+#include <stek/cipher_suite.hpp>
+
 namespace stek {
 
 using wire::Varying;
@@ -52,7 +54,7 @@ std::expected<std::size_t, Error> class_or_error(std::size_t used, std::size_t s
 /// The decoded secret has the header's 48 bytes; cuts it to its length. False when what is cut off
 /// is not zero.
 bool trim_secret(Session& session) noexcept {
-  const std::size_t size = secret_size(session.version, session.cipher_suite);
+  const std::size_t size = secret_size(session.version, cipher_spec_of(session.cipher_suite));
   const Bytes field = session.secret.expose();
   if (size == field.size()) return true;
   if (!is_zero(field.subspan(size))) return false;

@@ -18,8 +18,7 @@ template <>
 struct Fixed<SessionSecret> {
   static constexpr std::size_t size = SessionSecret::max_size;
   static void put(Writer& out, const SessionSecret& secret) noexcept {
-    out.bytes(secret.expose());
-    out.zeros(size - secret.size());
+    out.bytes(secret.expose_padded());
   }
   static bool get(Reader& in, SessionSecret& secret) noexcept {
     secret.assign(in.bytes(size));
@@ -37,7 +36,7 @@ struct Varying<HostName> {
   }
   static bool get(Bytes bytes, HostName& name) noexcept {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    return name.assign(text) && name.text() == text;
+    return HostName::is_canonical(text) && name.assign(text);
   }
 };
 

@@ -288,15 +288,10 @@ Health Live::health(Instant now) const {
   return health;
 }
 
-void Live::look_if_due(Instant now) noexcept {
-  constexpr std::int64_t interval = 10;
-  const std::int64_t seconds = now.time_since_epoch().count();
-  std::int64_t due = next_look_.load(std::memory_order_relaxed);
-  // A clock that was set back far must not stop the looking.
-  const bool not_yet = seconds < due && due - seconds <= interval;
-  if (not_yet || !store_->local()) [[likely]]
-    return;
-  if (!next_look_.compare_exchange_strong(due, seconds + interval, std::memory_order_relaxed)) {
+void Live::look(Instant now, std::int64_t due) noexcept {
+  const std::int64_t next = now.time_since_epoch().count() + look_interval;
+  if (!store_->local() ||
+      !next_look_.compare_exchange_strong(due, next, std::memory_order_relaxed)) {
     return;
   }
   try {

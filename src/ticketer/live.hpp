@@ -54,7 +54,13 @@ class Live {
     return options_.hedge ? NonceRule::hedged : NonceRule::fresh;
   }
   /// Refreshes from a local store, now and then, by one caller at a time.
-  void look_if_due(Instant now) noexcept;
+  void look_if_due(Instant now) noexcept {
+    const std::int64_t due = next_look_.load(std::memory_order_relaxed);
+    const std::int64_t ahead = due - now.time_since_epoch().count();
+    // A clock that was set back far must not stop the looking.
+    if (ahead <= 0 || ahead > look_interval) [[unlikely]]
+      look(now, due);
+  }
   void count(Counters::Kind kind) noexcept { counters_.count(kind); }
 
  private:
@@ -63,6 +69,9 @@ class Live {
     std::vector<PagesPtr<ticket::TicketKey>> by_domain;
   };
   using Held = std::vector<HeldKey>;
+  static constexpr std::int64_t look_interval = 10;
+
+  void look(Instant now, std::int64_t due) noexcept;
 
   [[nodiscard]] bool in_secret() const noexcept { return options_.key_memory == KeyMemory::secret; }
   /// True in a forked child, with the keys in secret memory.

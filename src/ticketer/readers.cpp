@@ -74,13 +74,23 @@ Taken take() noexcept {
   return taken;
 }
 
+long membarrier(int command) noexcept {
+  return syscall(SYS_membarrier, command, 0, 0);
+}
+
+bool fences_are_cheap() noexcept {
+  static const bool cheap = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
+  return cheap;
+}
+
 /// Takes a slot for the thread's life.
 class Seat {
  public:
   Seat() noexcept : taken_(take()) {
     if (taken_.page == nullptr) return;
     place_ = {.slot = &(*taken_.page->marks)[taken_.index],
-              .number = taken_.page->first_number + taken_.index};
+              .number = taken_.page->first_number + taken_.index,
+              .fences_are_cheap = fences_are_cheap()};
   }
   ~Seat() {
     if (taken_.page != nullptr) {
@@ -97,10 +107,6 @@ class Seat {
   Place place_;
 };
 
-long membarrier(int command) noexcept {
-  return syscall(SYS_membarrier, command, 0, 0);
-}
-
 bool any_slot_holds(const void* old) noexcept {
   for (Page* page = pages.load(std::memory_order_acquire); page != nullptr; page = page->next) {
     for (const Slot& slot : *page->marks) {
@@ -112,14 +118,9 @@ bool any_slot_holds(const void* old) noexcept {
 
 }  // namespace
 
-const Place& this_thread() noexcept {
+const Place& take_place() noexcept {
   static thread_local const Seat seat;
   return seat.place();
-}
-
-bool fences_are_cheap() noexcept {
-  static const bool cheap = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
-  return cheap;
 }
 
 void wait_until_released(const void* old) noexcept {

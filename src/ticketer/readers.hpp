@@ -21,11 +21,15 @@ struct alignas(64) Slot {
 struct Place {
   Slot* slot = nullptr;
   std::size_t number = 0;
+  bool fences_are_cheap = false;  ///< the kernel has membarrier's private expedited command
 };
-const Place& this_thread() noexcept;
-
-/// Whether the kernel has membarrier's private expedited command.
-bool fences_are_cheap() noexcept;
+const Place& take_place() noexcept;
+inline const Place& this_thread() noexcept {
+  constinit static thread_local const Place* place = nullptr;
+  if (place == nullptr) [[unlikely]]
+    place = &take_place();
+  return *place;
+}
 
 /// Waits until no thread holds `old`, which `current` no longer points to.
 void wait_until_released(const void* old) noexcept;
@@ -36,9 +40,10 @@ class Hold {
  public:
   explicit Hold(const std::atomic<const T*>& current) noexcept : slot_(this_thread().slot) {
     if (slot_ == nullptr) return;
+    const bool fences_are_cheap = this_thread().fences_are_cheap;
     do {
       held_ = current.load(std::memory_order_relaxed);
-      mark();
+      mark(fences_are_cheap);
       // Published anew between look and mark: the writer may not have seen the mark.
     } while (current.load(std::memory_order_seq_cst) != held_);
   }
@@ -52,8 +57,8 @@ class Hold {
   [[nodiscard]] const T* get() const noexcept { return held_; }
 
  private:
-  void mark() noexcept {
-    if (fences_are_cheap()) {
+  void mark(bool fences_are_cheap) noexcept {
+    if (fences_are_cheap) {
       slot_->holds.store(held_, std::memory_order_relaxed);
       std::atomic_signal_fence(std::memory_order_seq_cst);
     } else {

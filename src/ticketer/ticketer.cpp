@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "resumption/decide.hpp"
 #include "session/state.hpp"
 #include "ticket/ticket.hpp"
 #include "ticketer/live.hpp"
@@ -20,25 +21,6 @@ static_assert(std::ranges::all_of(ticket::layouts, [](const ticket::Layout& layo
 }));
 
 namespace {
-
-/// A state that was opened, in stack memory that wipes itself.
-class OpenedState {
- public:
-  OpenedState() noexcept = default;
-  OpenedState(const OpenedState&) = delete;
-  OpenedState& operator=(const OpenedState&) = delete;
-  ~OpenedState() { wipe(bytes()); }
-
-  [[nodiscard]] Room resize(std::size_t size) noexcept {
-    size_ = size;
-    return bytes();
-  }
-  [[nodiscard]] Room bytes() noexcept { return Room(bytes_).first(size_); }
-
- private:
-  std::array<std::byte, max_state> bytes_;
-  std::size_t size_ = 0;
-};
 
 /// The key that seals now, and the room for a ticket under it.
 struct Blank {
@@ -95,10 +77,16 @@ Stamp stamp_for(const Session& session, const Policy& policy, Seconds lifetime,
           .context = policy.context};
 }
 
-/// The key that a ticket names, when it may still open and the ticket's length is one of its
-/// profile's.
-std::expected<const SnapshotKey*, Reason> key_of(Bytes ticket, const Snapshot* snapshot,
-                                                 Instant now) noexcept {
+/// The key that a ticket names, and what is known of the state in it.
+struct Found {
+  const SnapshotKey* key;
+  std::size_t state_size;
+  std::size_t smallest_state;
+};
+
+/// When the key may still open and the ticket's length is one of its profile's.
+std::expected<Found, Reason> find_key(Bytes ticket, const Snapshot* snapshot,
+                                      Instant now) noexcept {
   if (ticket.empty()) return std::unexpected(Reason::no_ticket);
   if (ticket.size() < ticket::least_ticket || ticket.size() > max_ticket) {
     return std::unexpected(Reason::ticket_length);
@@ -107,10 +95,10 @@ std::expected<const SnapshotKey*, Reason> key_of(Bytes ticket, const Snapshot* s
       snapshot == nullptr ? nullptr : snapshot->find(ticket.first<ticket::name_size>());
   if (key == nullptr) return std::unexpected(Reason::unknown_key);
   if (now >= key->times.expires_at) return std::unexpected(Reason::key_expired);
-  if (ticket::layout_of(key->times.profile).state_size(ticket.size()) == 0) {
-    return std::unexpected(Reason::ticket_length);
-  }
-  return key;
+  const ticket::Layout& layout = ticket::layout_of(key->times.profile);
+  const std::size_t state_size = layout.state_size(ticket.size());
+  if (state_size == 0) return std::unexpected(Reason::ticket_length);
+  return Found{.key = key, .state_size = state_size, .smallest_state = layout.smallest_state};
 }
 
 /// Past all of them when the hello has no such ticket.
@@ -119,6 +107,26 @@ std::size_t place_of(Bytes ticket, const ClientHello& hello) noexcept {
     return std::ranges::equal(offered.identity, ticket);
   });
   return static_cast<std::size_t>(found - hello.psk_identities.begin());
+}
+
+/// `Reason::resumes` when nothing is wrong. By way of stack memory for a state of up to `most`.
+template <std::size_t most>
+[[gnu::noinline]] Reason open_state(Session& session, Bytes ticket, const Found& found,
+                                    const ticket::TicketKey& key) noexcept {
+  std::array<std::byte, most> room;
+  const Room state = Room(room).first(found.state_size);
+  if (!ticket::open(state, ticket, key)) return Reason::altered;
+  const bool good = state::decode(session, state, found.smallest_state);
+  wipe(state);
+  return good ? Reason::resumes : Reason::other_content;
+}
+
+// The compiler has every page of a large frame touched, which few tickets need.
+Reason open_state(Session& session, Bytes ticket, const Found& found,
+                  const ticket::TicketKey& key) noexcept {
+  constexpr std::size_t usual = 512;
+  return found.state_size <= usual ? open_state<usual>(session, ticket, found, key)
+                                   : open_state<max_state>(session, ticket, found, key);
 }
 
 struct Opened {
@@ -130,18 +138,11 @@ std::expected<Opened, Reason> open_session(Session& session, Bytes ticket, Live&
                                            std::size_t domain, Instant now) noexcept {
   live.look_if_due(now);
   const Hold<Snapshot> hold(live.current());
-  const auto key = key_of(ticket, hold.get(), now);
-  if (!key) return std::unexpected(key.error());
-  const ticket::Layout& layout = ticket::layout_of((*key)->times.profile);
-  OpenedState state;
-  if (!ticket::open(state.resize(layout.state_size(ticket.size())), ticket,
-                    *(*key)->by_domain[domain])) {
-    return std::unexpected(Reason::altered);
-  }
-  if (!state::decode(session, state.bytes(), layout.smallest_state)) {
-    return std::unexpected(Reason::other_content);
-  }
-  return Opened{.under_sealing_key = *key == hold.get()->sealing(now)};
+  const auto found = find_key(ticket, hold.get(), now);
+  if (!found) return std::unexpected(found.error());
+  const Reason reason = open_state(session, ticket, *found, *found->key->by_domain[domain]);
+  if (reason != Reason::resumes) return std::unexpected(reason);
+  return Opened{.under_sealing_key = found->key == hold.get()->sealing(now)};
 }
 
 }  // namespace
@@ -207,10 +208,11 @@ void Tickets::open_and_decide(Resumption& result, Bytes ticket, const ClientHell
                               Instant now) const noexcept {
   const auto opened = open_session(result.session, ticket, *live_, domain_, now);
   if (!opened) {
-    result.verdict = decide_hello(hello, policy_).value_or(Verdict{.reason = opened.error()});
+    result.verdict = {.reason = opened.error()};
+    if (const auto verdict = decide_hello(hello, policy_)) result.verdict = *verdict;
     return;
   }
-  result.verdict = decide(result.session, hello, policy_, now, result.selected_identity);
+  decide_into(result.verdict, result.session, hello, policy_, now, result.selected_identity);
   const bool resumes = result.verdict.outcome == Outcome::resume;
   if (resumes && !opened->under_sealing_key) result.verdict.renew = true;
 }
@@ -243,15 +245,14 @@ std::expected<Room, Reason> Tickets::open_opaque(std::string_view label, Bytes t
                                                  Instant now) const noexcept {
   live_->look_if_due(now);
   const Hold<Snapshot> hold(live_->current());
-  const auto key = key_of(ticket, hold.get(), now);
-  if (!key) return std::unexpected(key.error());
-  const ticket::Layout& layout = ticket::layout_of((*key)->times.profile);
+  const auto found = find_key(ticket, hold.get(), now);
+  if (!found) return std::unexpected(found.error());
   if (room.size() < ticket.size()) return std::unexpected(Reason::ticket_length);
-  const Room state = room.first(layout.state_size(ticket.size()));
-  if (!ticket::open(state, ticket, *(*key)->by_domain[domain_])) {
+  const Room state = room.first(found->state_size);
+  if (!ticket::open(state, ticket, *found->key->by_domain[domain_])) {
     return std::unexpected(Reason::altered);
   }
-  const auto opaque = state::decode_opaque(state, layout.smallest_state);
+  const auto opaque = state::decode_opaque(state, found->smallest_state);
   if (!opaque || !std::ranges::equal(opaque->label, std::as_bytes(std::span(label)))) {
     wipe(state);
     return std::unexpected(Reason::other_content);

@@ -21,7 +21,7 @@ class Reader {
   [[nodiscard]] Bytes rest() const noexcept { return rest_; }
 
   [[gnu::always_inline]] Bytes bytes(std::size_t n) noexcept {
-    if (n > rest_.size()) {
+    if (n > rest_.size()) [[unlikely]] {
       failed_ = true;
       rest_ = {};
       return {};

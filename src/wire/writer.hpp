@@ -15,7 +15,8 @@ class Writer {
   [[nodiscard]] std::size_t used() const noexcept { return used_; }
 
   [[gnu::always_inline]] void bytes(Bytes bytes) noexcept {
-    if (const Room place = take(bytes.size()); !bytes.empty() && place.size() == bytes.size()) {
+    const Room place = take(bytes.size());
+    if (!bytes.empty() && place.size() == bytes.size()) [[likely]] {
       std::memcpy(place.data(), bytes.data(), bytes.size());
     }
   }
@@ -32,7 +33,7 @@ class Writer {
 
  private:
   [[gnu::always_inline]] Room take(std::size_t n) noexcept {
-    if (n > room_.size() - used_) {
+    if (n > room_.size() - used_) [[unlikely]] {
       failed_ = true;
       return {};
     }
