@@ -10,7 +10,7 @@
 
 #include <fmt/core.h>
 
-#include "keys/document.hpp"
+#include "keys_text.hpp"
 #include "output.hpp"
 #include "ticket/ticket.hpp"
 #include "time_text.hpp"
@@ -18,19 +18,7 @@
 namespace stek::tool {
 namespace {
 
-wire::Json json_of(Instant instant) {
-  return wire::JsonForm<Instant>::put(instant);
-}
-
-wire::Json json_of(const KeyRing& ring, Instant now) {
-  wire::Json json = keys::public_json(ring);
-  for (std::size_t i = 0; i < ring.keys.size(); ++i) {
-    json["keys"][i]["phase"] = name_of(phase_of(ring.keys[i], now));
-  }
-  json["now"] = json_of(now);
-  json["next_due"] = json_of(next_due(ring, now));
-  return json;
-}
+using tool::json_of;
 
 std::string describe(const Schedule& schedule) {
   return fmt::format("lead {}, sealing {}, accepting {}, lifetime {}, skew {}, ahead {}",
@@ -66,10 +54,6 @@ std::string describe(const KeyRing& ring, Instant now) {
       describe(ring.schedule), next_rotation(ring, now));
   for (const Key& key : ring.keys) text += describe(key, now);
   return text;
-}
-
-void add_json_option(CLI::App& app, bool& json) {
-  app.add_flag("--json", json, "print JSON");
 }
 
 // ---- init
