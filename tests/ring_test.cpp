@@ -5,6 +5,7 @@
 #include "base/hash.hpp"
 #include "keys/document.hpp"
 #include "keys/fingerprint.hpp"
+#include "keys/flaw.hpp"
 #include "keys/names.hpp"
 #include "keys/sealed.hpp"
 #include "random_sessions.hpp"
@@ -485,6 +486,35 @@ TEST_CASE("a ring that contradicts itself is refused") {
              r.keys[1].name = keys::name_for(r.keys[1].secret);
            }),
            Error::weak_secret);
+}
+
+TEST_CASE("every flaw of a ring is found, each with its key") {
+  KeyRing ring = ring_at(noon, {.ahead = 2});
+  CHECK(keys::flaws_of(ring).empty());
+  ring.schedule.lead = hours(99);
+  ring.keys[0].secret.erase();
+  ring.keys[0].retires_at = ring.keys[1].retires_at;
+  ring.revoked.push_back({.name = ring.keys[1].name, .revoked_at = noon, .until = noon + hours(1)});
+  std::vector<std::string> found;
+  for (const keys::Flaw& flaw : keys::flaws_of(ring)) {
+    const bool first = flaw.name == ring.keys[0].name;
+    const bool second = flaw.name == ring.keys[1].name;
+    found.push_back((first ? "1 " : second ? "2 " : "- ") + flaw.what);
+  }
+  CHECK_EQ(found, std::vector<std::string>{
+                      "- lead: 356400 s is not shorter than sealing, 43200 s",
+                      "1 weak secret: all zero",
+                      "1 weak secret: bytes at a constant difference",
+                      "1 weak secret: it repeats itself",
+                      "1 weak secret: half of it is zero",
+                      "1 weak secret: too few different bytes",
+                      "1 weak secret: it is text (ASCII only)",
+                      "1 its name is not that of its secret",
+                      "2 it stands twice, or was revoked",
+                      "1 a part of its secret stands in it twice",
+                      "2 it would seal while " + to_hex(ring.keys[0].name) + " does",
+                  });
+  CHECK_EQ(flaw_of(ring)->message, "schedule: lead: 356400 s is not shorter than sealing, 43200 s");
 }
 
 TEST_CASE("a ring's document gives the same ring again") {
