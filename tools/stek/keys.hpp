@@ -1,4 +1,4 @@
-// stek keys: a ring and its life.
+// stek keys: a ring and its life. A verb is in the file of its name.
 #pragma once
 
 #include "command_line.hpp"

@@ -37,18 +37,25 @@ std::expected<RingChanged, Failure> change_ring(RingStore& store, const RingChan
 
 namespace {
 
-const Key* find(const KeyRing& ring, const KeyName& name) {
-  const auto found = std::ranges::find(ring.keys, name, &Key::name);
-  return found == ring.keys.end() ? nullptr : &*found;
+template <class Entry>
+const Entry* find(const std::vector<Entry>& entries, const KeyName& name) {
+  const auto found = std::ranges::find(entries, name, &Entry::name);
+  return found == entries.end() ? nullptr : &*found;
+}
+
+bool is_as_before(const Key& key, const Key& before, Instant now) noexcept {
+  return phase_of(before, now) == phase_of(key, now) && before.activates_at == key.activates_at &&
+         before.retires_at == key.retires_at;
 }
 
 std::optional<KeyChange> change_of(const Key& key, const Key* before, Instant now) {
   const Phase phase = phase_of(key, now);
   const bool is_new = before == nullptr;
-  if (!is_new && phase_of(*before, now) == phase) return std::nullopt;
+  if (!is_new && is_as_before(key, *before, now)) return std::nullopt;
   switch (phase) {
     case Phase::announced:
-      return KeyChange{"announced", key.name, is_new, "seals from " + when(key.activates_at, now)};
+      return KeyChange{is_new ? "announced" : "moved", key.name, is_new,
+                       "seals from " + when(key.activates_at, now)};
     case Phase::active:
       return KeyChange{"sealing", key.name, is_new, "until " + when(key.retires_at, now)};
     case Phase::retired:
@@ -59,16 +66,41 @@ std::optional<KeyChange> change_of(const Key& key, const Key* before, Instant no
   return std::nullopt;
 }
 
+/// What became of a key that is in the ring no more.
+template <class AnyKey>
+KeyChange departure_of(const AnyKey& key, const KeyRing& after, Instant now) {
+  if (find(after.revoked, key.name) != nullptr) {
+    return {"revoked", key.name, false, "was to end " + when(key.expires_at, now)};
+  }
+  const std::string_view tense = key.expires_at > now ? "was to end " : "expired ";
+  return {"dropped", key.name, false, std::string(tense) + when(key.expires_at, now)};
+}
+
+template <class AnyKey>
+void add_departures(std::vector<KeyChange>& changes, const std::vector<AnyKey>& before,
+                    const std::vector<AnyKey>& now_there, const KeyRing& after, Instant now) {
+  for (const AnyKey& key : before) {
+    if (find(now_there, key.name) == nullptr) changes.push_back(departure_of(key, after, now));
+  }
+}
+
 std::vector<KeyChange> changes_between(const KeyRing& before, const KeyRing& after, Instant now) {
   std::vector<KeyChange> changes;
-  for (const Key& key : before.keys) {
-    if (find(after, key.name) != nullptr) continue;
-    changes.push_back({"dropped", key.name, false, "expired " + when(key.expires_at, now)});
-  }
+  add_departures(changes, before.keys, after.keys, after, now);
+  add_departures(changes, before.foreign, after.foreign, after, now);
   for (const Key& key : after.keys) {
-    if (auto change = change_of(key, find(before, key.name), now)) {
+    if (auto change = change_of(key, find(before.keys, key.name), now)) {
       changes.push_back(*std::move(change));
     }
+  }
+  for (const ForeignKey& key : after.foreign) {
+    if (find(before.foreign, key.name) != nullptr) continue;
+    changes.push_back({"imported", key.name, false, "opens until " + when(key.expires_at, now)});
+  }
+  for (const Tombstone& tombstone : before.revoked) {
+    if (find(after.revoked, tombstone.name) != nullptr) continue;
+    changes.push_back(
+        {"forgotten", tombstone.name, false, "revoked " + when(tombstone.revoked_at, now)});
   }
   return changes;
 }

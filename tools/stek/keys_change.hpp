@@ -15,7 +15,8 @@ namespace stek::tool {
 
 /// What a change did to one key.
 struct KeyChange {
-  std::string_view what;  ///< announced, sealing, retired or dropped
+  std::string_view what;  ///< announced, moved, sealing, retired, imported, revoked, dropped,
+                          ///< forgotten
   KeyName name{};
   bool is_new = false;  ///< a key that stek made
   std::string note;
