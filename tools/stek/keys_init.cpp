@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "keys.hpp"
+#include "keys_change.hpp"
 #include "keys_text.hpp"
 #include "output.hpp"
 #include "ticket/ticket.hpp"
@@ -17,6 +18,7 @@ namespace {
 struct InitOptions {
   Schedule schedule;
   std::optional<Seconds> accepting;
+  bool dry_run = false;
   bool json = false;
 };
 
@@ -74,19 +76,47 @@ std::expected<void, Complaint> make_folder_of(const std::filesystem::path& path)
                   "name another place with --ring");
 }
 
+/// The flags that make a schedule possible, of those that were given otherwise or left out.
+std::string flags_to_nearest(const Schedule& given, const InitOptions& options) {
+  const Schedule nearest = nearest_possible(given);
+  std::string flags;
+  const auto add = [&](std::string_view flag, Seconds was, Seconds is) {
+    if (was != is) flags += fmt::format(" {} {}", flag, text_of(is));
+  };
+  add("--lead", given.lead, nearest.lead);
+  add("--sealing", given.sealing, nearest.sealing);
+  // Left out, it follows the others.
+  if (options.accepting) add("--accepting", given.accepting, nearest.accepting);
+  add("--lifetime", given.lifetime, nearest.lifetime);
+  add("--skew", given.skew, nearest.skew);
+  if (given.ahead != nearest.ahead) flags += fmt::format(" --ahead {}", nearest.ahead);
+  return flags;
+}
+
+/// A ring that is made for show: the real one will have other names.
+Result print_plan(const KeyRing& ring, Instant now, bool json) {
+  if (!json) return print(describe_plan(ring, now));
+  wire::Json plan = json_of(ring, now);
+  plan["dry_run"] = true;
+  plan.erase("id");
+  for (wire::Json& key : plan["keys"]) key.erase("name");
+  return print_json(plan);
+}
+
 Result init(const InitOptions& options, const RingOption& where) {
   const Instant now = system_now();
   Schedule schedule = options.schedule;
   schedule.accepting = options.accepting.value_or(schedule.lifetime + schedule.skew);
   if (const auto flaw = flaw_of(schedule)) {
     return complain(Exit::usage, "impossible schedule: " + *flaw,
-                    "'stek keys init --help' has the rules");
+                    "nearest that works:" + flags_to_nearest(schedule, options));
   }
   auto store = store_named(where);
   if (!store) return std::unexpected(std::move(store.error()));
   warn_of_profile(schedule.profile);
   auto ring = new_ring(schedule, now);
   if (!ring) return complain(std::move(ring.error()));
+  if (options.dry_run) return print_plan(*ring, now, options.json);
   if (auto made = make_folder_of(store->path()); !made) {
     return std::unexpected(std::move(made.error()));
   }
@@ -102,6 +132,7 @@ Result init(const InitOptions& options, const RingOption& where) {
 Job keys_init(CLI::App& app, RingOption& ring) {
   const auto options = std::make_shared<InitOptions>();
   add_schedule(app, *options);
+  add_dry_run_option(app, options->dry_run);
   add_json_option(app, options->json);
   app.footer(
       "Profiles: xchacha20poly1305 runs on any CPU; aes256gcm is faster where every machine\n"
