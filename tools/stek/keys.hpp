@@ -10,6 +10,7 @@ Job keys_list(CLI::App& app, RingOption& ring);
 Job keys_rotate(CLI::App& app, RingOption& ring);
 Job keys_revoke(CLI::App& app, RingOption& ring);
 Job keys_import(CLI::App& app, RingOption& ring);
+Job keys_lint(CLI::App& app, RingOption& ring);
 Job keys_rekey(CLI::App& app, RingOption& ring);
 
 }  // namespace stek::tool

@@ -14,6 +14,7 @@ constexpr auto verbs = std::to_array<Verb>({
     {"keys", "rotate", "do what the schedule has due; run it from a timer", keys_rotate},
     {"keys", "revoke", "end a key, or all, before its time", keys_revoke},
     {"keys", "import", "take in the ticket keys of a TLS server", keys_import},
+    {"keys", "lint", "say of every key whether something is wrong with it", keys_lint},
     {"keys", "rekey", "seal the ring anew, under another KEK", keys_rekey},
     {"ticket", "issue", "session (JSON on stdin) to ticket (base64 on stdout)", ticket_issue},
     {"ticket", "resume", "ticket (base64 on stdin) and hello to verdict", ticket_resume},
