@@ -502,7 +502,7 @@ TEST_CASE("every flaw of a ring is found, each with its key") {
     found.push_back((first ? "1 " : second ? "2 " : "- ") + flaw.what);
   }
   CHECK_EQ(found, std::vector<std::string>{
-                      "- lead: 356400 s is not shorter than sealing, 43200 s",
+                      "- schedule: lead: 356400 s is not shorter than sealing, 43200 s",
                       "1 weak secret: all zero",
                       "1 weak secret: bytes at a constant difference",
                       "1 weak secret: it repeats itself",
@@ -533,6 +533,26 @@ TEST_CASE("the document's JSON holds no secret") {
   const auto text = keys::public_json(ring).dump();
   CHECK(text.find(to_hex(ring.keys[0].secret.expose()).c_str()) == wire::SecretText::npos);
   CHECK(text.find(to_hex(ring.keys[0].name).c_str()) != wire::SecretText::npos);
+}
+
+// ---- for one domain
+
+TEST_CASE("a ring of one trust domain is read back as such, and never changed") {
+  KeyRing ring = ring_at(noon);
+  ring.domain = std::string("shop\0\xff", 6);
+  const KeyName name = ring.keys[0].name;
+  ring.keys[0].secret = counted_secrets()().value();
+  REQUIRE_FALSE(flaw_of(ring));
+  const auto back = keys::ring_from(keys::document_of(ring));
+  REQUIRE_MESSAGE(back, (back ? "" : back.error().message));
+  CHECK(keys::fingerprint_of(*back) == keys::fingerprint_of(ring));
+  CHECK(back->domain == ring.domain);
+  CHECK_EQ(advance(ring.copy(), noon).error().error, Error::unsuitable);
+  CHECK_EQ(promote(ring.copy(), noon, Seconds(0)).error().error, Error::unsuitable);
+  CHECK_EQ(revoke(ring.copy(), name, noon).error().error, Error::unsuitable);
+  CHECK_EQ(rewritten(ring.copy(), noon).error().error, Error::unsuitable);
+  ring.domain = std::string(256, 'a');
+  CHECK_EQ(flaw_of(ring)->error, Error::invalid_ring);
 }
 
 // ---- at rest

@@ -12,7 +12,9 @@
 
 #include "keys/document.hpp"
 #include "keys/fingerprint.hpp"
+#include "keys/sealed.hpp"
 #include "random_sessions.hpp"
+#include "store/ring_file.hpp"
 
 namespace stek {
 namespace {
@@ -308,6 +310,120 @@ TEST_CASE("a ring in memory lives as long as its store") {
   REQUIRE(store.update(announce));
   CHECK_NE(store.mark(), mark);
   CHECK_EQ(store.read()->generation, 2);
+}
+
+// ---- sealed at rest
+
+void write_file(const std::filesystem::path& path, std::string_view content, mode_t mode = 0600) {
+  std::ofstream(path) << content;
+  REQUIRE_EQ(chmod(path.c_str(), mode), 0);
+}
+
+constexpr std::string_view first_kek =
+    "3d1f0a9be27c4458861ac5f3907be1d426f8a05c7719e3b2804fd6913ce57ab8\n";
+constexpr std::string_view second_kek =
+    "a70e5b92c4f1d8366b2e9047df83150ac9b47e16f2580d3ba1c6e4f78d29035e";
+
+/// The KEKs in these files, the first of which seals.
+FileStoreOptions under(std::initializer_list<std::filesystem::path> files) {
+  FileStoreOptions options;
+  for (const auto& file : files) options.keks.push_back(read_kek(file).value());
+  return options;
+}
+
+TEST_CASE("a ring under a KEK is read and rotated under it, and is plain nowhere") {
+  const Folder folder;
+  write_file(folder / "kek", first_kek);
+  FileStore store(folder / "ring", under({folder / "kek"}));
+  const KeyRing ring = new_ring({}, noon).value();
+  REQUIRE(store.create(ring));
+  REQUIRE(store.update(announce));
+  CHECK_EQ(store.read()->generation, 2);
+  const auto bytes = store::read_ring_file(folder / "ring").value();
+  CHECK(keys::is_sealed(bytes));
+  CHECK(std::ranges::search(bytes, ring.keys[0].secret.expose()).empty());
+  CHECK_EQ(FileStore(folder / "ring").read().error().error, Error::wrong_kek);
+}
+
+TEST_CASE("one KEK takes over from another, and then stands alone") {
+  const Folder folder;
+  write_file(folder / "old", first_kek);
+  write_file(folder / "new", second_kek);
+  const auto ring = folder / "ring";
+  REQUIRE(FileStore(ring, under({folder / "old"})).create(new_ring({}, noon).value()));
+  const auto rekey = [](KeyRing held) { return rewritten(std::move(held), noon); };
+  REQUIRE(FileStore(ring, under({folder / "new", folder / "old"})).update(rekey));
+  CHECK(FileStore(ring, under({folder / "old", folder / "new"})).read());
+  CHECK(FileStore(ring, under({folder / "new"})).read());
+  CHECK_EQ(FileStore(ring, under({folder / "old"})).read().error().error, Error::wrong_kek);
+}
+
+TEST_CASE("under a KEK a ring in plain is not taken, but to seal it") {
+  const Folder folder;
+  write_file(folder / "kek", first_kek);
+  const auto ring = folder / "ring";
+  REQUIRE(FileStore(ring).create(new_ring({}, noon).value()));
+  CHECK_EQ(FileStore(ring, under({folder / "kek"})).read().error().error, Error::wrong_kek);
+  auto options = under({folder / "kek"});
+  options.take_plain = true;
+  REQUIRE(FileStore(ring, std::move(options)).update([](KeyRing held) {
+    return rewritten(std::move(held), noon);
+  }));
+  CHECK(FileStore(ring, under({folder / "kek"})).read());
+}
+
+TEST_CASE("a KEK is 32 random bytes, raw or in hex, that others cannot read") {
+  const Folder folder;
+  const auto refusal = [&](std::string_view content, mode_t mode = 0600) {
+    write_file(folder / "kek", content, mode);
+    return read_kek(folder / "kek").error().error;
+  };
+  CHECK_EQ(refusal(first_kek, 0644), Error::exposed);
+  CHECK_EQ(refusal("correct horse battery staple"), Error::malformed);
+  CHECK_EQ(refusal(std::string(32, 'x')), Error::weak_secret);
+  CHECK_EQ(refusal(std::string(64, '0')), Error::weak_secret);
+  CHECK_EQ(read_kek(folder / "none").error().error, Error::not_found);
+  write_file(folder / "kek", first_kek);
+  const Kek in_hex = read_kek(folder / "kek").value();
+  const auto raw = in_hex.expose();
+  write_file(folder / "kek", {reinterpret_cast<const char*>(raw.data()), raw.size()});
+  CHECK(read_kek(folder / "kek").value() == in_hex);
+}
+
+// ---- what was read last
+
+TEST_CASE("a store that remembers refuses, after a restart too, what was there before") {
+  const Folder folder;
+  const auto ring = folder / "ring";
+  const auto remembering = [&] {
+    return FileStore(ring, {.keks = {}, .take_plain = false, .remember_in = folder / "seen"});
+  };
+  REQUIRE(remembering().create(new_ring({}, noon).value()));
+  const auto older = folder / "older";
+  std::filesystem::copy_file(ring, older);
+  REQUIRE(remembering().update(announce));
+  CHECK(remembering().read());
+
+  std::filesystem::copy_file(older, ring, std::filesystem::copy_options::overwrite_existing);
+  CHECK_EQ(remembering().read().error().error, Error::rolled_back);
+  CHECK_EQ(remembering().update(announce).error().error, Error::rolled_back);
+  // The same generation with other bytes: rotated apart.
+  REQUIRE(FileStore(ring).update(announce));
+  CHECK_EQ(remembering().read().error().error, Error::rolled_back);
+  std::filesystem::remove(ring);
+  REQUIRE(FileStore(ring).create(new_ring({}, noon).value()));
+  CHECK_EQ(remembering().read().error().error, Error::other_ring);
+  std::filesystem::remove(folder / "seen");
+  CHECK(remembering().read());
+  CHECK_EQ(mode_of(folder / "seen"), 0600);
+}
+
+TEST_CASE("what was read last is not guessed from a file that does not say it") {
+  const Folder folder;
+  write_file(folder / "seen", "generation 3");
+  FileStore store(folder / "ring",
+                  {.keks = {}, .take_plain = false, .remember_in = folder / "seen"});
+  CHECK_EQ(store.create(new_ring({}, noon).value()).error().error, Error::damaged);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <stek/error.hpp>
@@ -102,6 +103,10 @@ struct KeyRing {
   std::vector<Key> keys;  ///< by `activates_at`
   std::vector<ForeignKey> foreign;
   std::vector<Tombstone> revoked;
+  /// Set in what `stek keys export` makes for a machine that serves one trust domain: the keys'
+  /// secrets are then K_dom of that domain, which opens and seals nothing in any other. Such a ring
+  /// is never changed, only exported anew.
+  std::optional<std::string> domain;
 
   [[nodiscard]] KeyRing copy() const;
 };

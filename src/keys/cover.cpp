@@ -10,6 +10,11 @@ namespace stek::keys {
 
 std::optional<Failure> refusal_to_change(const KeyRing& ring, Instant now) {
   if (auto flaw = flaw_of(ring)) return flaw;
+  if (ring.domain) {
+    return Failure{.error = Error::unsuitable,
+                   .message = "the ring was exported for one trust domain and cannot be changed",
+                   .hint = "change the ring it comes from, then 'stek keys export' again"};
+  }
   if (now < Instant{}) {
     return Failure{.error = Error::clock_behind,
                    .message = "the clock is before 1970",

@@ -130,12 +130,24 @@ std::optional<Failure> read_secrets(Bytes secrets, KeyRing& ring) {
   return std::nullopt;
 }
 
+/// In hex: a domain is any bytes.
+std::optional<Failure> read_domain(const wire::Json& json, KeyRing& ring) {
+  if (json.is_null()) return std::nullopt;
+  std::vector<std::byte> bytes;
+  using Form = wire::JsonForm<std::vector<std::byte>>;
+  if (!Form::get(json, bytes))
+    return wire::misplaced("ring: /domain", std::string("expected ") + std::string(Form::expects));
+  ring.domain.emplace(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return std::nullopt;
+}
+
 std::optional<Failure> read_json(wire::Json& json, Bytes secrets, KeyRing& ring) {
   if (auto failure = refuse_unknown_format(json)) return failure;
   wire::Json schedule = taken(json, "schedule");
   wire::Json keys = taken(json, "keys");
   wire::Json foreign = taken(json, "foreign");
   wire::Json revoked = taken(json, "revoked");
+  wire::Json domain = taken(json, "domain");
   if (auto failure = wire::from_json(json, "ring: ", ring, ring_record)) return failure;
   if (auto failure = wire::refuse_leftovers(json, "ring: ")) return failure;
   if (auto failure = wire::from_json(schedule, "ring: /schedule", ring.schedule, schedule_record)) {
@@ -151,6 +163,7 @@ std::optional<Failure> read_json(wire::Json& json, Bytes secrets, KeyRing& ring)
       return failure;
     }
   }
+  if (auto failure = read_domain(domain, ring)) return failure;
   return read_secrets(secrets, ring);
 }
 
@@ -171,6 +184,7 @@ wire::Json public_json(const KeyRing& ring) {
   put_list(json, "keys", ring.keys, key_record);
   if (!ring.foreign.empty()) put_list(json, "foreign", ring.foreign, foreign_record);
   if (!ring.revoked.empty()) put_list(json, "revoked", ring.revoked, tombstone_record);
+  if (ring.domain) json["domain"] = to_hex(std::as_bytes(std::span(*ring.domain)));
   return json;
 }
 

@@ -27,6 +27,7 @@ Fingerprint fingerprint_of(const KeyRing& ring) noexcept {
   for (const Tombstone& tombstone : ring.revoked) {
     blake2b(chain, chain, {encoded(tombstone_record, tombstone)});
   }
+  if (ring.domain) blake2b(chain, chain, {std::as_bytes(std::span(*ring.domain))});
   return chain;
 }
 

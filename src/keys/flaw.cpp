@@ -18,18 +18,21 @@ std::string_view hint_for(Error error) noexcept {
   return "stek did not write it so: restore the ring, or move it away, then 'stek keys init'";
 }
 
-std::string owner_of(const keys::Flaw& flaw) {
+std::string message_of(const keys::Flaw& flaw) {
+  const auto of = [&](std::string_view kind) {
+    return fmt::format("{} {}: {}", kind, to_hex(flaw.name), flaw.what);
+  };
   switch (flaw.part) {
-    case keys::Part::schedule:
-      return "schedule";
+    case keys::Part::ring:
+      return flaw.what;
     case keys::Part::key:
-      return "key " + to_hex(flaw.name);
+      return of("key");
     case keys::Part::foreign:
-      return "foreign key " + to_hex(flaw.name);
+      return of("foreign key");
     case keys::Part::revoked:
       break;
   }
-  return "revoked key " + to_hex(flaw.name);
+  return of("revoked key");
 }
 
 }  // namespace
@@ -39,7 +42,7 @@ std::optional<Failure> flaw_of(const KeyRing& ring) {
   if (flaws.empty()) return std::nullopt;
   const keys::Flaw& first = flaws.front();
   return Failure{.error = first.error,
-                 .message = fmt::format("{}: {}", owner_of(first), first.what),
+                 .message = message_of(first),
                  .hint = std::string(hint_for(first.error))};
 }
 
@@ -77,10 +80,13 @@ bool is_an_instant(Instant instant) noexcept {
   return instant >= Instant{} && instant < last_instant;
 }
 
-void look_at(const Key& key, const Schedule& schedule, Findings findings) {
+void look_at(const Key& key, const KeyRing& ring, Findings findings) {
   findings.look_at_secret(key.secret.expose());
-  if (key.name != name_for(key.secret)) findings.invalid("its name is not that of its secret");
-  if (key.profile != schedule.profile) {
+  // K_dom comes from the secret that the name commits to, and does not give it back.
+  if (!ring.domain && key.name != name_for(key.secret)) {
+    findings.invalid("its name is not that of its secret");
+  }
+  if (key.profile != ring.schedule.profile) {
     findings.invalid("its profile is not that of the schedule");
   }
   if (!(key.announced_at <= key.activates_at && key.activates_at < key.retires_at &&
@@ -119,6 +125,15 @@ void look_at(const ForeignKey& key, Findings findings) {
 void look_at(const Tombstone& tombstone, Findings findings) {
   if (is_an_instant(tombstone.revoked_at) && is_an_instant(tombstone.until)) return;
   findings.invalid("its instants are out of order");
+}
+
+void look_at_domain(const KeyRing& ring, std::vector<Flaw>& flaws) {
+  if (!ring.domain || (ring.domain->size() <= max_domain && ring.foreign.empty())) return;
+  flaws.push_back({Error::invalid_ring,
+                   Part::ring,
+                   {},
+                   "a ring of one trust domain: its name is over 255 bytes, or it has foreign "
+                   "keys"});
 }
 
 /// A key of whatever kind.
@@ -191,10 +206,11 @@ void look_at_order(const std::vector<Key>& keys, std::vector<Flaw>& flaws) {
 
 std::vector<Flaw> flaws_of(const KeyRing& ring) {
   std::vector<Flaw> flaws;
-  if (auto flaw = stek::flaw_of(ring.schedule)) {
-    flaws.push_back({Error::invalid_schedule, Part::schedule, {}, *std::move(flaw)});
+  if (const auto flaw = stek::flaw_of(ring.schedule)) {
+    flaws.push_back({Error::invalid_schedule, Part::ring, {}, "schedule: " + *flaw});
   }
-  for (const Key& key : ring.keys) look_at(key, ring.schedule, {flaws, Part::key, key.name});
+  look_at_domain(ring, flaws);
+  for (const Key& key : ring.keys) look_at(key, ring, {flaws, Part::key, key.name});
   for (const ForeignKey& key : ring.foreign) look_at(key, {flaws, Part::foreign, key.name});
   for (const Tombstone& tombstone : ring.revoked) {
     look_at(tombstone, {flaws, Part::revoked, tombstone.name});

@@ -9,12 +9,12 @@
 namespace stek::keys {
 
 /// What a flaw is of.
-enum class Part : std::uint8_t { schedule, key, foreign, revoked };
+enum class Part : std::uint8_t { ring, key, foreign, revoked };
 
 struct Flaw {
   Error error{};  ///< weak_secret, invalid_ring or invalid_schedule
   Part part{};
-  KeyName name{};    ///< of the key; of a schedule, zeros
+  KeyName name{};    ///< of the key; of the ring itself, zeros
   std::string what;  ///< "its instants are out of order"
 };
 /// Every flaw, in the order in which `flaw_of` looks for them.

@@ -49,7 +49,8 @@ KeyRing KeyRing::copy() const {
                .schedule = schedule,
                .keys = {},
                .foreign = {},
-               .revoked = revoked};
+               .revoked = revoked,
+               .domain = domain};
   copy.keys.reserve(keys.size());
   for (const Key& key : keys) copy.keys.push_back(key.copy());
   copy.foreign.reserve(foreign.size());

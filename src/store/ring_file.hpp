@@ -16,11 +16,16 @@ std::uint64_t mark_of(const std::filesystem::path& path) noexcept;
 std::expected<keys::Document, Failure> read_ring_file(const std::filesystem::path& path);
 
 /// Replaces the file, or makes it with mode 0600: after a crash at any point it is the old one or
-/// the new one. A file that is there keeps its owner, group and mode. The caller holds the lock.
+/// the new one. A file that is there keeps its owner, group, mode and extended attributes, its
+/// access control list among them, or is not replaced. The caller holds the lock.
 std::expected<void, Failure> replace_ring_file(const std::filesystem::path& path, Bytes document);
 
 /// Removes what a killed writer left: it holds secrets. The caller holds the lock.
 void remove_leftover(const std::filesystem::path& path) noexcept;
+
+/// True when `path`, or its folder where it is not there yet, lies on a file system that ends with
+/// the machine's power (tmpfs, ramfs). False when that cannot be told.
+bool on_memory(const std::filesystem::path& path) noexcept;
 
 /// An exclusive lock on PATH.lock, which the kernel gives back when its holder ends, however that
 /// happens.

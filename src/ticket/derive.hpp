@@ -6,6 +6,8 @@
 
 #include <stek/ring.hpp>
 
+#include "keys/names.hpp"
+
 namespace stek::ticket {
 
 using DomainKey = Secret<32>;
@@ -19,7 +21,7 @@ constexpr std::string_view name_of(Purpose purpose) noexcept {
   return purpose_names[static_cast<std::size_t>(purpose)];
 }
 
-inline constexpr std::size_t max_domain = 255;
+using keys::max_domain;
 
 /// BLAKE2b-256(key = STEK, "stek/1 domain" || u8 length || domain). `domain.size() <= max_domain`.
 DomainKey domain_key(const StekSecret& stek, std::string_view domain) noexcept;

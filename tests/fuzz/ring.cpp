@@ -2,7 +2,9 @@
 // ring, and is what the writer gives again.
 //
 // An input is one byte and a document. The byte chooses what is made good before it is parsed:
-// nothing, the checksum, or the names of keys too. No mutation would meet a hash.
+// nothing, the checksum, or the names of keys too. No mutation would meet a hash. It chooses too
+// whether the document is met under a KEK. What parses is rotated at any instant: that gives a ring
+// without a flaw, or a refusal with a name.
 #include <algorithm>
 
 #include "base/encoding.hpp"
@@ -11,6 +13,7 @@
 #include "keys/document.hpp"
 #include "keys/fingerprint.hpp"
 #include "keys/names.hpp"
+#include "keys/sealed.hpp"
 
 namespace stek::fuzz {
 namespace {
@@ -58,13 +61,74 @@ Document document_from(std::uint8_t choice, Bytes bytes) {
   return document;
 }
 
+/// A secret for every call, and the same ones in every run.
+FreshSecret counted_secrets() {
+  return [n = std::uint64_t{0}]() mutable -> std::expected<StekSecret, Error> {
+    StekSecret secret;
+    blake2b(secret.expose_room(), {}, {std::as_bytes(std::span(&n, 1))});
+    ++n;
+    return secret;
+  };
+}
+
+void check_change(const std::expected<KeyRing, Failure>& changed) {
+  check(changed ? !flaw_of(*changed) : !changed.error().message.empty(),
+        "a change gives a ring without a flaw, or says why not");
+}
+
+void rotate(const KeyRing& ring, Instant now) {
+  const auto fresh = counted_secrets();
+  const auto once = advance(ring.copy(), now, fresh);
+  check_change(once);
+  check_change(promote(ring.copy(), now, ring.schedule.lead, fresh));
+  check_change(revoke_all(ring.copy(), now, fresh));
+  if (!ring.keys.empty()) check_change(revoke(ring.copy(), ring.keys.back().name, now, fresh));
+  if (!once) return;
+  check(active_key(*once, now) != nullptr, "something seals once it was advanced");
+  const auto twice = advance(once->copy(), now, fresh);
+  check(twice && keys::fingerprint_of(*twice) == keys::fingerprint_of(*once),
+        "advancing twice is advancing once");
+  check(next_due(*once, now) > now, "nothing is due behind an advance");
+}
+
+/// Instants around which something happens, and one far off.
+void rotate_around(const KeyRing& ring) {
+  rotate(ring, ring.written_at);
+  rotate(ring, ring.written_at + std::chrono::hours(24 * 400));
+  for (const Key& key : ring.keys) {
+    for (const Instant at : {key.activates_at, key.retires_at, key.expires_at}) {
+      rotate(ring, at);
+      rotate(ring, at - Seconds(1));
+    }
+  }
+}
+
+const Kek& kek() {
+  static const Kek made = [] {
+    Kek fixed;
+    blake2b(fixed.expose_room(), {}, {std::as_bytes(std::span("fuzz"))});
+    return fixed;
+  }();
+  return made;
+}
+
+std::expected<KeyRing, Failure> parsed(std::uint8_t choice, const Document& document) {
+  auto ring = keys::ring_from(document);
+  const std::span keks(&kek(), 1);
+  // The bytes as a sealed ring of their own, which they are not.
+  check(!keys::open_ring(document, keks), "no bytes are a sealed ring without its KEK");
+  if (choice % 8 < 4 || !ring) return ring;
+  const auto blob = keys::seal_ring(*ring, kek());
+  check(blob.has_value(), "what parses can be sealed");
+  return keys::open_ring(*blob, keks);
+}
+
 }  // namespace
 
 void run(Bytes input) {
   if (input.empty()) return;
-  const Document document =
-      document_from(std::to_integer<std::uint8_t>(input.front()), input.subspan(1));
-  const auto ring = keys::ring_from(document);
+  const auto choice = std::to_integer<std::uint8_t>(input.front());
+  const auto ring = parsed(choice, document_from(choice, input.subspan(1)));
   if (!ring) {
     check(!ring.error().message.empty(), "a refusal says why");
     return;
@@ -75,6 +139,7 @@ void run(Bytes input) {
   check(again.has_value(), "what is written parses");
   check(keys::fingerprint_of(*again) == keys::fingerprint_of(*ring), "it parses to the same ring");
   check(keys::document_of(*again) == written, "writing is a fixed point");
+  if (ring->keys.size() <= 8) rotate_around(*ring);
 }
 
 }  // namespace stek::fuzz

@@ -59,7 +59,8 @@ def seeds_of_vector(vector):
                 put("ticket", bytes([2, index + 15 * domain]) + nonce + bytes([len(edits)]) + edits + b"\0" + state)
 
 
-def ring(count, profile, spaced):
+def ring(count, profile, spaced, whole=False):
+    """`whole`: with all that a ring may have, but for a domain, which goes with no foreign key."""
     secrets = [secret_for(f"{profile} {i}") for i in range(count)]
     keys = [{
         "name": stek.key_name(secret).hex(), "profile": profile,
@@ -72,6 +73,13 @@ def ring(count, profile, spaced):
                      "skew": 60, "ahead": 1},
         "keys": keys,
     }
+    if whole:
+        secrets.append(secret_for(f"{profile} foreign"))
+        public |= {
+            "created_at": NOW - 7200,
+            "foreign": [{"name": "77" * 16, "file_size": 48, "imported_at": NOW, "expires_at": NOW + 50000}],
+            "revoked": [{"name": "99" * 16, "revoked_at": NOW, "until": NOW + 60000}],
+        }
     text = json.dumps(public, indent=2 if spaced else None).encode()
     body = text + b"\0" + b"".join(secrets)
     return body + hashlib.blake2b(body, digest_size=32).digest()
@@ -81,6 +89,9 @@ def seeds_of_rings():
     for form in range(3):
         for count, profile in enumerate(PROFILES):
             put("ring", bytes([form]) + ring(count, profile, spaced=form == 1))
+    for form in (1, 5, 6):
+        put("ring", bytes([form]) + ring(2, PROFILES[0], spaced=False, whole=True))
+    put("ring", bytes([5]) + ring(0, PROFILES[0], spaced=False).replace(b'"keys"', b'"domain": "7368", "keys"'))
 
 
 def vector_of(width, data):

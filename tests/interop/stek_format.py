@@ -465,8 +465,11 @@ RESERVED = tuple(map(bytes.fromhex, (
     "74a9c83e5d021fb69047de6a31c8f5020b9e4d87a653c1f83e29507dbca46f18",
 )))
 RING = {"stek_ring", "id", "generation", "written_at", "schedule", "keys"}
+RING_MAY_HAVE = {"created_at", "foreign", "revoked", "domain"}
 SCHEDULE = {"profile", "lead", "sealing", "accepting", "lifetime", "skew", "ahead"}
 KEY = {"name", "profile", "announced_at", "activates_at", "retires_at", "expires_at"}
+FOREIGN = {"name", "file_size", "imported_at", "expires_at"}
+TOMBSTONE = {"name", "revoked_at", "until"}
 
 
 def build_ring(public, secrets):
@@ -474,13 +477,13 @@ def build_ring(public, secrets):
     return body + hashlib.blake2b(body, digest_size=32).digest()
 
 
+def demand_ring(condition, reason):
+    if not condition:
+        raise Refused("ring", reason)
+
+
 def parse_ring(document):
     """The JSON object and the secrets, of a document that does not contradict itself."""
-
-    def demand_ring(condition, reason):
-        if not condition:
-            raise Refused("ring", reason)
-
     body, digest = document[:-32], document[-32:]
     demand_ring(hashlib.blake2b(body, digest_size=32).digest() == digest, "the hash does not fit")
     text, zero, tail = body.partition(b"\0")
@@ -489,25 +492,91 @@ def parse_ring(document):
         public = json.loads(text)
     except ValueError as error:
         raise Refused("ring", str(error)) from None
-    demand_ring(public.keys() == RING and public["stek_ring"] == 1, "not a ring of version 1")
-    schedule, keys = public["schedule"], public["keys"]
+    demand_ring(RING <= public.keys() <= RING | RING_MAY_HAVE and public["stek_ring"] == 1,
+                "not a ring of version 1")
+    check_schedule(public["schedule"])
+    secrets = split_secrets(public, tail)
+    check_keys(public, secrets)
+    check_others(public)
+    return public, secrets
+
+
+def check_schedule(schedule):
     demand_ring(schedule.keys() == SCHEDULE, "members of the schedule")
     demand_ring(schedule["profile"] in NONCE_LENGTH, "profile is not known")
     demand_ring(schedule["accepting"] >= schedule["lifetime"] + schedule["skew"]
                 and schedule["lifetime"] <= 604800 and schedule["lead"] < schedule["sealing"],
                 "the schedule breaks its rules")
 
-    demand_ring(len(tail) == 32 * len(keys), "not one secret for each key")
-    secrets = [tail[at:at + 32] for at in range(0, len(tail), 32)]
-    demand_ring(len(set(secrets)) == len(secrets), "a secret twice")
+
+def split_secrets(public, tail):
+    sizes = [32] * len(public["keys"])
+    sizes += [key["file_size"] - 16 for key in public.get("foreign", [])]
+    demand_ring(len(tail) == sum(sizes), "not one secret for each key")
+    ends = [sum(sizes[:i + 1]) for i in range(len(sizes))]
+    return [tail[end - size:end] for end, size in zip(ends, sizes)]
+
+
+def check_keys(public, secrets):
+    keys, schedule = public["keys"], public["schedule"]
+    pieces = [secret[at:at + 16] for secret in secrets for at in range(0, len(secret), 16)]
+    demand_ring(len(set(pieces)) == len(pieces), "secrets share a piece")
     for key, secret in zip(keys, secrets):
         demand_ring(key.keys() == KEY, "members of a key")
         demand_ring(secret not in RESERVED and len(set(secret)) > 1, "a weak secret")
-        demand_ring(key["name"] == key_name(secret).hex(), "a name that is not its secret's")
+        demand_ring("domain" in public or key["name"] == key_name(secret).hex(),
+                    "a name that is not its secret's")
         demand_ring(key["profile"] == schedule["profile"], "another profile than the schedule's")
-        demand_ring(key["announced_at"] <= key["activates_at"] <= key["retires_at"]
+        demand_ring(key["announced_at"] <= key["activates_at"] < key["retires_at"]
                     <= key["expires_at"], "instants out of order")
     for before, after in zip(keys, keys[1:]):
         demand_ring(before["activates_at"] <= after["activates_at"], "keys out of order")
         demand_ring(before["retires_at"] <= after["activates_at"], "two keys seal at once")
-    return public, secrets
+
+
+def check_others(public):
+    foreign, revoked = public.get("foreign", []), public.get("revoked", [])
+    for key in foreign:
+        demand_ring(key.keys() == FOREIGN and key["file_size"] in (48, 80), "a foreign key")
+    for tombstone in revoked:
+        demand_ring(tombstone.keys() == TOMBSTONE, "members of a tombstone")
+    names = [entry["name"] for entry in (*public["keys"], *foreign, *revoked)]
+    demand_ring(len(set(names)) == len(names), "a name stands twice")
+    demand_ring("domain" not in public or not foreign, "foreign keys in a ring of one domain")
+
+
+SEALED = struct.Struct(">8sB8s16sQ24s")
+
+
+def kek_id(kek):
+    return blake2b(16, kek, b"stek/1 kek")[:8]
+
+
+def sealing_key(kek, ring_id):
+    return blake2b(32, kek, b"stek/1 ring" + ring_id)
+
+
+def seal_ring(document, kek, nonce):
+    public, _ = parse_ring(document)
+    ring_id = bytes.fromhex(public["id"])
+    header = SEALED.pack(b"stekring", 1, kek_id(kek), ring_id, public["generation"], nonce)
+    cipher = ChaCha20_Poly1305.new(key=sealing_key(kek, ring_id), nonce=nonce)
+    cipher.update(header)
+    return header + b"".join(cipher.encrypt_and_digest(document))
+
+
+def open_ring(blob, kek):
+    """The document of a sealed ring."""
+    magic, version, its_kek, ring_id, generation, nonce = SEALED.unpack(blob[:SEALED.size])
+    demand_ring(magic == b"stekring" and version == 1, "not a sealed ring of version 1")
+    demand_ring(its_kek == kek_id(kek), "sealed under another KEK")
+    cipher = ChaCha20_Poly1305.new(key=sealing_key(kek, ring_id), nonce=nonce)
+    cipher.update(blob[:SEALED.size])
+    try:
+        document = cipher.decrypt_and_verify(blob[SEALED.size:-16], blob[-16:])
+    except ValueError:
+        raise Refused("ring", "altered") from None
+    public, _ = parse_ring(document)
+    demand_ring((public["id"], public["generation"]) == (ring_id.hex(), generation),
+                "the header is not that of the ring")
+    return document

@@ -58,8 +58,7 @@ void look_at_entries(Findings& findings, const KeyRing& ring,
 
 void look_at_ring(Findings& findings, const KeyRing& ring, bool unsealed) {
   const auto flaws = keys::flaws_of(ring);
-  findings.push_back({"ring", to_hex(ring.id), flaws_at(flaws, keys::Part::schedule, {})});
-  for (std::string& flaw : findings.back().flaws) flaw = "schedule: " + flaw;
+  findings.push_back({"ring", to_hex(ring.id), flaws_at(flaws, keys::Part::ring, {})});
   if (unsealed) {
     findings.back().flaws.emplace_back("in plain, though a KEK is given: anyone could have put it");
   }
