@@ -8,6 +8,7 @@
 #include "keys_change.hpp"
 #include "keys_text.hpp"
 #include "output.hpp"
+#include "store/ring_file.hpp"
 #include "ticket/ticket.hpp"
 #include "time_option.hpp"
 #include "time_text.hpp"
@@ -61,6 +62,12 @@ void warn_of_profile(Profile profile) {
   if (ticket::profile_works(profile)) return;
   say("warning", fmt::format("this machine cannot run {}; xchacha20poly1305 runs on every CPU",
                              name_of(profile)));
+}
+
+void warn_of_plain_ring(const RingOption& where, const std::filesystem::path& path) {
+  const auto keks = kek_files(where);
+  if ((keks && !keks->empty()) || store::on_memory(path)) return;
+  say("warning", "the ring is in plain on a disk; --kek seals it");
 }
 
 /// 0700, with all folders above it that are missing.
@@ -122,6 +129,7 @@ Result init(const InitOptions& options, const RingOption& where) {
   }
   if (auto created = store->create(*ring); !created) return complain(std::move(created.error()));
   auto printed = print_ring(*ring, now, options.json);
+  warn_of_plain_ring(where, store->path());
   say("note", fmt::format("made {}; its first key seals now", store->path().string()));
   say("hint", "run 'stek keys rotate' from a timer, every few minutes: it does only what is due");
   return printed;
