@@ -24,7 +24,7 @@ void add_ring_option(CLI::App& app, RingOption& ring) {
          [&ring](const std::vector<std::string>& files) {
            ring.keks.insert(ring.keks.end(), files.begin(), files.end());
          },
-         "key-encryption key that seals the ring; given twice, the first seals")
+         "key that the ring is sealed under; of two, the first seals")
       ->type_name("FILE")
       ->allow_extra_args(false);
   app.add_option("--remember", ring.remember, "remembers the ring; an older one is refused")
