@@ -158,7 +158,8 @@ std::vector<Entry> entries_of(const KeyRing& ring) {
 
 /// Nothing stands twice, and what was revoked has not come back.
 void look_at_names(std::vector<Entry> entries, std::vector<Flaw>& flaws) {
-  std::ranges::stable_sort(entries, {}, &Entry::name);
+  std::ranges::sort(entries, {},
+                    [](const Entry& entry) { return std::pair(entry.name, entry.part); });
   for (auto it = entries.begin(); it != entries.end();) {
     it = std::ranges::adjacent_find(it, entries.end(), {}, &Entry::name);
     if (it == entries.end()) return;
@@ -179,8 +180,10 @@ void append_parts(std::vector<Entry>& parts, const Entry& entry) {
 void look_for_shared_parts(const std::vector<Entry>& entries, std::vector<Flaw>& flaws) {
   std::vector<Entry> parts;
   for (const Entry& entry : entries) append_parts(parts, entry);
-  std::ranges::stable_sort(parts, [](const Entry& a, const Entry& b) {
-    return std::ranges::lexicographical_compare(a.secret, b.secret);
+  std::ranges::sort(parts, [](const Entry& a, const Entry& b) {
+    const auto order = std::lexicographical_compare_three_way(a.secret.begin(), a.secret.end(),
+                                                              b.secret.begin(), b.secret.end());
+    return order != 0 ? order < 0 : std::pair(a.part, a.name) < std::pair(b.part, b.name);
   });
   for (std::size_t i = 1; i < parts.size(); ++i) {
     const Entry& one = parts[i - 1];
