@@ -118,8 +118,8 @@ inline bool is_buried(const History& history, const KeyName& name) {
 inline void check_announced(const Schedule& schedule, const Life& life, const Change& change) {
   must(life.announced_at == std::min(change.clock, life.activates_at),
        "a key is announced when the rotator's clock says");
-  must(life.activates_at >= change.clock || change.licence != Licence::none,
-       "no key is announced for the past");
+  must(life.activates_at >= change.clock - schedule.lead || change.licence != Licence::none,
+       "no key is announced for more than a lead ago");
   must(life.retires_at > life.activates_at, "a key seals for a second at least");
   must(life.retires_at - life.activates_at <= schedule.sealing,
        "a key seals for no longer than it is to");

@@ -5,6 +5,7 @@
 #include "base/hash.hpp"
 #include "keys/document.hpp"
 #include "keys/fingerprint.hpp"
+#include "keys/flaw.hpp"
 #include "keys/names.hpp"
 #include "keys/sealed.hpp"
 #include "random_sessions.hpp"
@@ -258,6 +259,20 @@ TEST_CASE("a clock that fell behind fills its own time and leaves the rest as it
   }
 }
 
+TEST_CASE("a rotator whose clock is ahead leaves no gap behind the key that ended by its clock") {
+  const auto fresh = counted_secrets();
+  const Schedule schedule{.lead = hours(11)};
+  const KeyRing before = new_ring(schedule, noon, fresh).value();
+  const Instant end = before.keys[0].retires_at;
+  const KeyRing after = advance(before.copy(), end + hours(10), fresh).value();
+  for (const Seconds late : {Seconds(0), Seconds(hours(5)), Seconds(hours(11))}) {
+    CHECK(active_key(after, end + late));
+  }
+  // A lead later nobody's clock is still before it.
+  const Instant late = end + hours(11) + Seconds(1);
+  CHECK_EQ(active_key(*advance(before.copy(), late, fresh), late)->activates_at, late);
+}
+
 // ---- revoked keys
 
 const Key& last_of(const KeyRing& ring) {
@@ -292,6 +307,21 @@ TEST_CASE("a revoked active key is followed by the announced one, in the same se
   CHECK_EQ(active_key(after, now)->name, last_of(before).name);
   CHECK_EQ(active_key(after, now)->retires_at, now + hours(12));
   CHECK(active_key(after, now)->expires_at < last_of(before).expires_at);
+}
+
+TEST_CASE("revoking with a clock that is ahead leaves no gap for the others") {
+  const auto fresh = counted_secrets();
+  const Instant now = noon + hours(11) + Seconds(1800);
+  const KeyRing alone = new_ring({}, noon, fresh).value();
+  const KeyRing followed = advance(alone.copy(), now, fresh).value();
+  for (const KeyRing& before : {alone.copy(), followed.copy()}) {
+    const KeyRing after = revoke(before.copy(), before.keys[0].name, now, fresh).value();
+    CHECK_FALSE(flaw_of(after));
+    for (const Seconds behind : {Seconds(1), Seconds(1800), Seconds(3600)}) {
+      CHECK(active_key(after, now - behind));
+    }
+    CHECK(active_key(revoke_all(before.copy(), now, fresh).value(), now - hours(1)));
+  }
 }
 
 TEST_CASE("a revoked active key that nothing follows is followed by a new one") {
@@ -504,6 +534,35 @@ TEST_CASE("a ring that contradicts itself is refused") {
              r.keys[1].name = keys::name_for(r.keys[1].secret);
            }),
            Error::weak_secret);
+}
+
+TEST_CASE("every flaw of a ring is found, each with its key") {
+  KeyRing ring = ring_at(noon, {.ahead = 2});
+  CHECK(keys::flaws_of(ring).empty());
+  ring.schedule.lead = hours(99);
+  ring.keys[0].secret.erase();
+  ring.keys[0].retires_at = ring.keys[1].retires_at;
+  ring.revoked.push_back({.name = ring.keys[1].name, .revoked_at = noon, .until = noon + hours(1)});
+  std::vector<std::string> found;
+  for (const keys::Flaw& flaw : keys::flaws_of(ring)) {
+    const bool first = flaw.name == ring.keys[0].name;
+    const bool second = flaw.name == ring.keys[1].name;
+    found.push_back((first ? "1 " : second ? "2 " : "- ") + flaw.what);
+  }
+  CHECK_EQ(found, std::vector<std::string>{
+                      "- schedule: lead: 356400 s is not shorter than sealing, 43200 s",
+                      "1 weak secret: all zero",
+                      "1 weak secret: bytes at a constant difference",
+                      "1 weak secret: it repeats itself",
+                      "1 weak secret: half of it is zero",
+                      "1 weak secret: too few different bytes",
+                      "1 weak secret: it is text (ASCII only)",
+                      "1 its name is not that of its secret",
+                      "2 it stands twice, or was revoked",
+                      "1 a part of its secret stands in it twice",
+                      "2 it would seal while " + to_hex(ring.keys[0].name) + " does",
+                  });
+  CHECK_EQ(flaw_of(ring)->message, "schedule: lead: 356400 s is not shorter than sealing, 43200 s");
 }
 
 TEST_CASE("a ring's document gives the same ring again") {

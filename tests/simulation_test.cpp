@@ -365,10 +365,7 @@ std::vector<Rotator> rotators_apart(World& world) {
   for (auto n = below(world.random, 3); n > 0; --n) {
     rotators.push_back({.offset = first + below(world.random, lead + second)});
   }
-  // Before the first key ends on any of them: a clock that is ahead does not go back to fill what
-  // it believes to be past.
-  const Seconds first_run = std::min(lead, world.schedule.sealing - lead);
-  for (Rotator& rotator : rotators) rotator.next = world.now + below(world.random, first_run);
+  for (Rotator& rotator : rotators) rotator.next = world.now + below(world.random, lead);
   return rotators;
 }
 

@@ -35,6 +35,14 @@ std::string to_base64(Bytes bytes) {
   return text;
 }
 
+bool from_base64(Room room, std::string_view text) noexcept {
+  if (room.empty()) return text.empty();
+  std::size_t filled = 0;
+  return sodium_base642bin(u8(room), room.size(), text.data(), text.size(), nullptr, &filled,
+                           nullptr, sodium_base64_VARIANT_ORIGINAL) == 0 &&
+         filled == room.size();
+}
+
 std::optional<std::vector<std::byte>> from_base64(std::string_view text) {
   std::vector<std::byte> bytes((text.size() / 4 * 3) + 3);
   std::size_t filled = 0;

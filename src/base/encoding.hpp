@@ -18,6 +18,9 @@ bool from_hex(Room room, std::string_view text) noexcept;
 
 /// RFC 4648 section 4, with padding.
 std::string to_base64(Bytes bytes);
+/// False unless `text` is exactly `room.size()` bytes in base64, without white space: for secrets,
+/// which no plain vector may hold.
+bool from_base64(Room room, std::string_view text) noexcept;
 /// White space is skipped. Nothing when the rest is not base64.
 std::optional<std::vector<std::byte>> from_base64(std::string_view text);
 

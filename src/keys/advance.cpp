@@ -31,7 +31,7 @@ std::expected<KeyRing, Failure> new_ring(const Schedule& schedule, Instant now,
 std::expected<KeyRing, Failure> advance(KeyRing ring, Instant now, const FreshSecret& fresh) {
   if (auto failure = refusal_to_change(ring, now)) return std::unexpected(*std::move(failure));
   const bool dropped = drop_ended(ring, now);
-  const auto announced = cover(ring, horizon(ring.schedule, now), now, fresh);
+  const auto announced = cover(ring, lapsed_at(ring, now), horizon(ring.schedule, now), now, fresh);
   if (!announced) return std::unexpected(announced.error());
   if (!dropped && *announced == 0) return ring;
   return next_generation(std::move(ring), now);
@@ -54,10 +54,10 @@ std::expected<KeyRing, Failure> promote(KeyRing ring, Instant now, Seconds notic
   if (auto failure = refusal_to_change(ring, now)) return std::unexpected(*std::move(failure));
   const bool dropped = drop_ended(ring, now);
   const Instant due = horizon(ring.schedule, now);
-  auto announced = cover(ring, due, now, fresh);
+  auto announced = cover(ring, lapsed_at(ring, now), due, now, fresh);
   if (!announced) return std::unexpected(std::move(announced.error()));
   const Instant turn_ends = active_key(ring, now)->retires_at;
-  const auto next_announced = cover(ring, turn_ends, now, fresh);
+  const auto next_announced = cover(ring, now, turn_ends, now, fresh);
   if (!next_announced) return std::unexpected(next_announced.error());
 
   const auto active = std::ranges::find(ring.keys, active_key(ring, now)->name, &Key::name);
@@ -69,7 +69,7 @@ std::expected<KeyRing, Failure> promote(KeyRing ring, Instant now, Seconds notic
       {now + notice, active->activates_at + Seconds(1), next.front().announced_at + notice});
   const bool sooner = turn < next.front().activates_at;
   if (sooner) hand_over(*active, next, turn);
-  const auto covered = cover(ring, std::max(due, turn), now, fresh);
+  const auto covered = cover(ring, now, std::max(due, turn), now, fresh);
   if (!covered) return std::unexpected(covered.error());
   if (!sooner && !dropped && *announced + *next_announced + *covered == 0) return ring;
   return next_generation(std::move(ring), now);

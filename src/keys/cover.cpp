@@ -85,23 +85,32 @@ void insert(std::vector<Key>& keys, Key key) {
 
 }  // namespace
 
-std::expected<std::size_t, Failure> cover(KeyRing& ring, Instant until, Instant now,
+std::expected<std::size_t, Failure> cover(KeyRing& ring, Instant from, Instant until, Instant now,
                                           const FreshSecret& fresh) {
   std::size_t taken = 0;
-  for (Instant at = covered_until(ring, now); at <= until; at = covered_until(ring, at)) {
+  for (Instant at = covered_until(ring, from); at <= until; at = covered_until(ring, at)) {
     auto secret = strong_secret(fresh);
     if (!secret) return std::unexpected(std::move(secret.error()));
     const Instant retires_at = sealing_ends(ring, at);
     insert(ring.keys, Key{.name = name_for(*secret),
                           .secret = *std::move(secret),
                           .profile = ring.schedule.profile,
-                          .announced_at = now,
+                          .announced_at = std::min(now, at),
                           .activates_at = at,
                           .retires_at = retires_at,
                           .expires_at = retires_at + ring.schedule.accepting});
     ++taken;
   }
   return taken;
+}
+
+Instant lapsed_at(const KeyRing& ring, Instant now) noexcept {
+  const Instant earliest = now - ring.schedule.lead;
+  Instant lapsed = now;
+  for (const Key& key : ring.keys) {
+    if (key.retires_at >= earliest && key.retires_at <= now) lapsed = key.retires_at;
+  }
+  return lapsed;
 }
 
 void move_earlier(std::span<Key> keys, Seconds early) noexcept {

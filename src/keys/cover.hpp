@@ -19,10 +19,13 @@ Instant dropped_at(const Schedule& schedule, Instant end) noexcept;
 Instant horizon(const Schedule& schedule, Instant now) noexcept;
 /// The first instant from `now` on at which no key seals.
 Instant covered_until(const KeyRing& ring, Instant now) noexcept;
-/// Announces keys, so that one seals at every instant from `now` to `until`. The number of keys
-/// that it took.
-std::expected<std::size_t, Failure> cover(KeyRing& ring, Instant until, Instant now,
+/// Announces keys, so that one seals at every instant from `from`, which is `now` or a lead before
+/// it at most, to `until`. The number of keys that it took.
+std::expected<std::size_t, Failure> cover(KeyRing& ring, Instant from, Instant until, Instant now,
                                           const FreshSecret& fresh);
+/// Where `cover` begins: at `now`; but where sealing ended within the last lead, there, since by
+/// another machine's clock that may be still to come.
+Instant lapsed_at(const KeyRing& ring, Instant now) noexcept;
 
 /// From `next` on, keys seal `early` sooner than they were to.
 void move_earlier(std::span<Key> keys, Seconds early) noexcept;

@@ -208,6 +208,16 @@ Document document_of(const KeyRing& ring) {
 }
 
 std::expected<KeyRing, Failure> ring_from(Bytes document) {
+  return checked(unchecked_ring_from(document));
+}
+
+std::expected<KeyRing, Failure> checked(std::expected<KeyRing, Failure> ring) {
+  if (!ring) return ring;
+  if (auto flaw = flaw_of(*ring)) return std::unexpected(*std::move(flaw));
+  return ring;
+}
+
+std::expected<KeyRing, Failure> unchecked_ring_from(Bytes document) {
   auto parts = split(document);
   if (!parts) return std::unexpected(std::move(parts.error()));
   auto json = wire::parse_json(parts->json, "ring");
@@ -216,7 +226,6 @@ std::expected<KeyRing, Failure> ring_from(Bytes document) {
   if (auto failure = read_json(*json, parts->secrets, ring)) {
     return std::unexpected(*std::move(failure));
   }
-  if (auto flaw = flaw_of(ring)) return std::unexpected(*std::move(flaw));
   return ring;
 }
 

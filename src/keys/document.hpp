@@ -19,6 +19,11 @@ Document document_of(const KeyRing& ring);
 /// says.
 std::expected<KeyRing, Failure> ring_from(Bytes document);
 
+/// The same without that check, so that `flaws_of` can say all that is wrong with it.
+std::expected<KeyRing, Failure> unchecked_ring_from(Bytes document);
+/// The other half of `ring_from`: `ring`, unless it has a flaw.
+std::expected<KeyRing, Failure> checked(std::expected<KeyRing, Failure> ring);
+
 /// What is public: `stek keys list --json` builds on it.
 wire::Json public_json(const KeyRing& ring);
 

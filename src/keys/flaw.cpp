@@ -1,8 +1,8 @@
+#include "keys/flaw.hpp"
+
 #include <algorithm>
 
 #include <fmt/core.h>
-
-#include <stek/ring.hpp>
 
 #include "base/encoding.hpp"
 #include "keys/names.hpp"
@@ -10,18 +10,68 @@
 namespace stek {
 namespace {
 
-Failure invalid(std::string message) {
-  return {
-      .error = Error::invalid_ring,
-      .message = std::move(message),
-      .hint = "stek did not write it so: restore the ring, or move it away, then 'stek keys init'"};
+std::string_view hint_for(Error error) noexcept {
+  if (error == Error::weak_secret) {
+    return "tickets under it can be forged: move the ring away, then 'stek keys init'";
+  }
+  if (error == Error::invalid_schedule) return {};
+  return "stek did not write it so: restore the ring, or move it away, then 'stek keys init'";
 }
 
-Failure weak(std::string message) {
-  return {.error = Error::weak_secret,
-          .message = std::move(message),
-          .hint = "tickets under it can be forged: move the ring away, then 'stek keys init'"};
+std::string message_of(const keys::Flaw& flaw) {
+  const auto of = [&](std::string_view kind) {
+    return fmt::format("{} {}: {}", kind, to_hex(flaw.name), flaw.what);
+  };
+  switch (flaw.part) {
+    case keys::Part::ring:
+      return flaw.what;
+    case keys::Part::key:
+      return of("key");
+    case keys::Part::foreign:
+      return of("foreign key");
+    case keys::Part::revoked:
+      break;
+  }
+  return of("revoked key");
 }
+
+}  // namespace
+
+std::optional<Failure> flaw_of(const KeyRing& ring) {
+  const auto flaws = keys::flaws_of(ring);
+  if (flaws.empty()) return std::nullopt;
+  const keys::Flaw& first = flaws.front();
+  return Failure{.error = first.error,
+                 .message = message_of(first),
+                 .hint = std::string(hint_for(first.error))};
+}
+
+namespace keys {
+namespace {
+
+/// Takes the flaws of one part of the ring.
+class Findings {
+ public:
+  Findings(std::vector<Flaw>& flaws, Part part, const KeyName& name) noexcept
+      : flaws_(flaws), part_(part), name_(name) {}
+
+  void invalid(std::string what) { add(Error::invalid_ring, std::move(what)); }
+  void weak(std::string what) { add(Error::weak_secret, std::move(what)); }
+  void look_at_secret(Bytes secret) {
+    for (const std::string_view weakness : weaknesses_of(secret)) {
+      weak(fmt::format("weak secret: {}", weakness));
+    }
+  }
+
+ private:
+  void add(Error error, std::string what) {
+    flaws_.push_back({.error = error, .part = part_, .name = name_, .what = std::move(what)});
+  }
+
+  std::vector<Flaw>& flaws_;
+  Part part_;
+  const KeyName& name_;
+};
 
 /// Where instants end in a document.
 constexpr Instant last_instant{Seconds(std::int64_t{1} << 40U)};
@@ -30,24 +80,20 @@ bool is_an_instant(Instant instant) noexcept {
   return instant >= Instant{} && instant < last_instant;
 }
 
-std::optional<Failure> flaw_of(const Key& key, const KeyRing& ring) {
-  const std::string who = "key " + to_hex(key.name);
-  if (const auto weakness = weakness_of(key.secret.expose())) {
-    return weak(fmt::format("{}: weak secret: {}", who, *weakness));
-  }
+void look_at(const Key& key, const KeyRing& ring, Findings findings) {
+  findings.look_at_secret(key.secret.expose());
   // K_dom comes from the secret that the name commits to, and does not give it back.
-  if (!ring.domain && key.name != keys::name_for(key.secret)) {
-    return invalid(who + ": its name is not that of its secret");
+  if (!ring.domain && key.name != name_for(key.secret)) {
+    findings.invalid("its name is not that of its secret");
   }
   if (key.profile != ring.schedule.profile) {
-    return invalid(who + ": its profile is not that of the schedule");
+    findings.invalid("its profile is not that of the schedule");
   }
   if (!(key.announced_at <= key.activates_at && key.activates_at < key.retires_at &&
         key.retires_at <= key.expires_at && is_an_instant(key.announced_at) &&
         is_an_instant(key.expires_at))) {
-    return invalid(who + ": its instants are out of order");
+    findings.invalid("its instants are out of order");
   }
-  return std::nullopt;
 }
 
 /// The keys of a server's key file are read by ciphers and MACs of their own: AES and HMAC keys of
@@ -57,92 +103,128 @@ std::array<Bytes, 2> halves_of(const ForeignKey& key) noexcept {
   return {secret.first(secret.size() / 2), secret.subspan(secret.size() / 2)};
 }
 
-std::optional<Failure> flaw_of(const ForeignKey& key) {
-  const std::string who = "foreign key " + to_hex(key.name);
+bool is_named_in(Bytes secret, const KeyName& name) noexcept {
+  return secret.size() >= name.size() && equal_secrets(secret.first(name.size()), name);
+}
+
+void look_at(const ForeignKey& key, Findings findings) {
   if ((key.file_size != 48 && key.file_size != 80) ||
       key.secret.size() != key.file_size - key.name.size()) {
-    return invalid(who + ": its size is neither 48 nor 80");
+    findings.invalid("its size is neither 48 nor 80");
   }
   for (const Bytes half : halves_of(key)) {
-    if (const auto weakness = weakness_of(half)) {
-      return weak(fmt::format("{}: weak secret: {}", who, *weakness));
-    }
-    if (equal_secrets(half.first(key.name.size()), key.name)) {
-      return weak(who + ": its secret is its own name");
-    }
+    findings.look_at_secret(half);
+    if (is_named_in(half, key.name)) findings.weak("its secret is its own name");
   }
   if (!(is_an_instant(key.imported_at) && key.imported_at <= key.expires_at &&
         is_an_instant(key.expires_at))) {
-    return invalid(who + ": its instants are out of order");
+    findings.invalid("its instants are out of order");
   }
-  return std::nullopt;
 }
 
-std::optional<Failure> flaw_of(const Tombstone& tombstone) {
-  if (is_an_instant(tombstone.revoked_at) && is_an_instant(tombstone.until)) return std::nullopt;
-  return invalid(
-      fmt::format("revoked key {}: its instants are out of order", to_hex(tombstone.name)));
+void look_at(const Tombstone& tombstone, Findings findings) {
+  if (is_an_instant(tombstone.revoked_at) && is_an_instant(tombstone.until)) return;
+  findings.invalid("its instants are out of order");
 }
 
-/// By activation, one after the other: at no instant do two keys seal.
-bool keys_follow_each_other(const std::vector<Key>& keys) {
-  return std::ranges::adjacent_find(keys, [](const Key& a, const Key& b) {
-           return a.retires_at > b.activates_at;
-         }) == keys.end();
+void look_at_domain(const KeyRing& ring, std::vector<Flaw>& flaws) {
+  if (!ring.domain || (ring.domain->size() <= max_domain && ring.foreign.empty())) return;
+  flaws.push_back({Error::invalid_ring,
+                   Part::ring,
+                   {},
+                   "a ring of one trust domain: its name is over 255 bytes, or it has foreign "
+                   "keys"});
+}
+
+/// A key of whatever kind.
+struct Entry {
+  Part part{};
+  KeyName name{};
+  Bytes secret;
+};
+
+std::vector<Entry> entries_of(const KeyRing& ring) {
+  std::vector<Entry> entries;
+  entries.reserve(ring.keys.size() + ring.foreign.size() + ring.revoked.size());
+  for (const Key& key : ring.keys) entries.push_back({Part::key, key.name, key.secret.expose()});
+  for (const ForeignKey& key : ring.foreign) {
+    entries.push_back({Part::foreign, key.name, key.secret.expose()});
+  }
+  for (const Tombstone& tombstone : ring.revoked) {
+    entries.push_back({Part::revoked, tombstone.name, {}});
+  }
+  return entries;
 }
 
 /// Nothing stands twice, and what was revoked has not come back.
-bool names_are_unique(const KeyRing& ring) {
-  std::vector<KeyName> names;
-  names.reserve(ring.keys.size() + ring.foreign.size() + ring.revoked.size());
-  for (const Key& key : ring.keys) names.push_back(key.name);
-  for (const ForeignKey& key : ring.foreign) names.push_back(key.name);
-  for (const Tombstone& tombstone : ring.revoked) names.push_back(tombstone.name);
-  std::ranges::sort(names);
-  return std::ranges::adjacent_find(names) == names.end();
+void look_at_names(std::vector<Entry> entries, std::vector<Flaw>& flaws) {
+  std::ranges::sort(entries, {},
+                    [](const Entry& entry) { return std::pair(entry.name, entry.part); });
+  for (auto it = entries.begin(); it != entries.end();) {
+    it = std::ranges::adjacent_find(it, entries.end(), {}, &Entry::name);
+    if (it == entries.end()) return;
+    Findings(flaws, it->part, it->name).invalid("it stands twice, or was revoked");
+    it = std::ranges::find_if(it, entries.end(),
+                              [name = it->name](const Entry& entry) { return entry.name != name; });
+  }
 }
 
-void append_parts(std::vector<Bytes>& parts, Bytes secret) {
+void append_parts(std::vector<Entry>& parts, const Entry& entry) {
   constexpr std::size_t part = 16;
-  for (; secret.size() >= part; secret = secret.subspan(part)) parts.push_back(secret.first(part));
+  for (Bytes rest = entry.secret; rest.size() >= part; rest = rest.subspan(part)) {
+    parts.push_back({entry.part, entry.name, rest.first(part)});
+  }
 }
 
 /// No 16 bytes of one secret are those of another, or another part of it: keys cut from one piece.
-bool secrets_share_nothing(const KeyRing& ring) {
-  std::vector<Bytes> parts;
-  for (const Key& key : ring.keys) append_parts(parts, key.secret.expose());
-  for (const ForeignKey& key : ring.foreign) append_parts(parts, key.secret.expose());
-  std::ranges::sort(parts,
-                    [](Bytes a, Bytes b) { return std::ranges::lexicographical_compare(a, b); });
-  return std::ranges::adjacent_find(parts, equal_secrets) == parts.end();
+void look_for_shared_parts(const std::vector<Entry>& entries, std::vector<Flaw>& flaws) {
+  std::vector<Entry> parts;
+  for (const Entry& entry : entries) append_parts(parts, entry);
+  std::ranges::sort(parts, [](const Entry& a, const Entry& b) {
+    const auto order = std::lexicographical_compare_three_way(a.secret.begin(), a.secret.end(),
+                                                              b.secret.begin(), b.secret.end());
+    return order != 0 ? order < 0 : std::pair(a.part, a.name) < std::pair(b.part, b.name);
+  });
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    const Entry& one = parts[i - 1];
+    const Entry& other = parts[i];
+    if (!equal_secrets(one.secret, other.secret)) continue;
+    Findings(flaws, other.part, other.name)
+        .weak(one.name == other.name
+                  ? "a part of its secret stands in it twice"
+                  : fmt::format("it shares a part of its secret with {}", to_hex(one.name)));
+  }
 }
 
-template <class Entry, class... Context>
-std::optional<Failure> first_flaw(const std::vector<Entry>& entries, const Context&... context) {
-  for (const Entry& entry : entries) {
-    if (auto flaw = flaw_of(entry, context...)) return flaw;
+/// By activation, one after the other: at no instant do two keys seal.
+void look_at_order(const std::vector<Key>& keys, std::vector<Flaw>& flaws) {
+  for (std::size_t i = 1; i < keys.size(); ++i) {
+    if (keys[i - 1].retires_at <= keys[i].activates_at) continue;
+    Findings(flaws, Part::key, keys[i].name)
+        .invalid(fmt::format("it would seal while {} does", to_hex(keys[i - 1].name)));
   }
-  return std::nullopt;
 }
 
 }  // namespace
 
-std::optional<Failure> flaw_of(const KeyRing& ring) {
-  if (const auto flaw = flaw_of(ring.schedule)) {
-    return Failure{.error = Error::invalid_schedule, .message = "schedule: " + *flaw, .hint = {}};
+std::vector<Flaw> flaws_of(const KeyRing& ring) {
+  std::vector<Flaw> flaws;
+  if (const auto flaw = stek::flaw_of(ring.schedule)) {
+    flaws.push_back({Error::invalid_schedule, Part::ring, {}, "schedule: " + *flaw});
   }
-  if (ring.domain && (ring.domain->size() > keys::max_domain || !ring.foreign.empty())) {
-    return invalid(
-        "a ring of one trust domain: its name is over 255 bytes, or it has foreign keys");
+  look_at_domain(ring, flaws);
+  for (const Key& key : ring.keys) look_at(key, ring, {flaws, Part::key, key.name});
+  for (const ForeignKey& key : ring.foreign) look_at(key, {flaws, Part::foreign, key.name});
+  for (const Tombstone& tombstone : ring.revoked) {
+    look_at(tombstone, {flaws, Part::revoked, tombstone.name});
   }
-  if (auto flaw = first_flaw(ring.keys, ring)) return flaw;
-  if (auto flaw = first_flaw(ring.foreign)) return flaw;
-  if (auto flaw = first_flaw(ring.revoked)) return flaw;
+  const std::vector<Entry> entries = entries_of(ring);
   // A stek key's name is a function of its secret, so this finds doubled secrets too.
-  if (!names_are_unique(ring)) return invalid("a key stands twice, or was revoked");
-  if (!secrets_share_nothing(ring)) return weak("two keys share a part of their secrets");
-  if (!keys_follow_each_other(ring.keys)) return invalid("two keys would seal at once");
-  return std::nullopt;
+  look_at_names(entries, flaws);
+  look_for_shared_parts(entries, flaws);
+  look_at_order(ring.keys, flaws);
+  return flaws;
 }
 
+}  // namespace keys
 }  // namespace stek

@@ -26,19 +26,34 @@ void bury(std::vector<AnyKey>& keys, const auto& ends, Instant now, KeyRing& rin
   });
 }
 
-/// Where nothing seals, what is announced begins now instead of later.
-void begin_with_the_next(KeyRing& ring, Instant now) noexcept {
+/// Since when sealing has to be covered once the active key is gone: since it began, a lead ago at
+/// most. By another machine's clock that is yet to come.
+Instant begun_at(const KeyRing& ring, Instant now) noexcept {
+  const Key* active = active_key(ring, now);
+  if (active == nullptr) return lapsed_at(ring, now);
+  return std::max(active->activates_at, now - ring.schedule.lead);
+}
+
+/// Where nothing seals any more, what is announced begins there instead of later.
+void begin_with_the_next(KeyRing& ring, Instant begin, Instant now) noexcept {
   if (active_key(ring, now) != nullptr) return;
   const auto next =
       std::ranges::find_if(ring.keys, [&](const Key& key) { return key.activates_at > now; });
   if (next == ring.keys.end()) return;
   move_earlier(std::span(next, ring.keys.end()), next->activates_at - now);
+  next->activates_at = begin;
+  next->announced_at = std::min(next->announced_at, begin);
 }
 
-std::expected<KeyRing, Failure> sealing_on(KeyRing ring, Instant now, const FreshSecret& fresh) {
+/// Ends the keys that `ends` is true of, and has the next one seal.
+std::expected<KeyRing, Failure> without(KeyRing ring, const auto& ends, Instant now,
+                                        const FreshSecret& fresh) {
+  const Instant begin = begun_at(ring, now);
+  bury(ring.keys, ends, now, ring);
+  bury(ring.foreign, ends, now, ring);
   drop_ended(ring, now);
-  begin_with_the_next(ring, now);
-  auto covered = cover(ring, horizon(ring.schedule, now), now, fresh);
+  begin_with_the_next(ring, begin, now);
+  auto covered = cover(ring, begin, horizon(ring.schedule, now), now, fresh);
   if (!covered) return std::unexpected(std::move(covered.error()));
   return next_generation(std::move(ring), now);
 }
@@ -54,18 +69,12 @@ std::expected<KeyRing, Failure> revoke(KeyRing ring, const KeyName& name, Instan
                                    .message = fmt::format("the ring has no key {}", to_hex(name)),
                                    .hint = "'stek keys list' names those it has"});
   }
-  const auto named = [&](const auto& key) { return key.name == name; };
-  bury(ring.keys, named, now, ring);
-  bury(ring.foreign, named, now, ring);
-  return sealing_on(std::move(ring), now, fresh);
+  return without(std::move(ring), [&](const auto& key) { return key.name == name; }, now, fresh);
 }
 
 std::expected<KeyRing, Failure> revoke_all(KeyRing ring, Instant now, const FreshSecret& fresh) {
   if (auto failure = refusal_to_change(ring, now)) return std::unexpected(*std::move(failure));
-  const auto every = [](const auto&) { return true; };
-  bury(ring.keys, every, now, ring);
-  bury(ring.foreign, every, now, ring);
-  return sealing_on(std::move(ring), now, fresh);
+  return without(std::move(ring), [](const auto& /*key*/) { return true; }, now, fresh);
 }
 
 }  // namespace stek

@@ -42,5 +42,7 @@ namespace stek::keys {
   /// Opens with the KEK of `keks` that `blob` names. `Error::wrong_kek` where none of them is it,
   /// `Error::damaged` where it does not open, and what `ring_from` says.
   std::expected<KeyRing, Failure> open_ring(Bytes blob, std::span<const Kek> keks);
+  /// The same without `flaw_of`, as `unchecked_ring_from`.
+  std::expected<KeyRing, Failure> open_unchecked_ring(Bytes blob, std::span<const Kek> keks);
 
 }  // namespace stek::keys

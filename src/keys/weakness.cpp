@@ -1,9 +1,8 @@
 #include <algorithm>
 #include <bitset>
 
-#include <stek/ring.hpp>
-
 #include "base/encoding.hpp"
+#include "keys/flaw.hpp"
 
 namespace stek {
 namespace {
@@ -18,6 +17,10 @@ bool repeats(Bytes secret) noexcept {
     if (has_period(secret, period)) return true;
   }
   return false;
+}
+
+bool is_too_short(Bytes secret) noexcept {
+  return secret.size() < 16;
 }
 
 bool counts(Bytes secret) noexcept {
@@ -40,8 +43,13 @@ std::size_t fewest_distinct(std::size_t size) noexcept {
   return size >= 32 ? 13 : size * 13 / 32;
 }
 
-bool is_ascii(Bytes secret) noexcept {
-  return std::ranges::all_of(secret, [](std::byte b) { return b < std::byte{0x80}; });
+bool has_few_different_bytes(Bytes secret) noexcept {
+  return distinct_bytes(secret) < fewest_distinct(secret.size());
+}
+
+bool is_text(Bytes secret) noexcept {
+  return secret.size() >= 32 &&
+         std::ranges::all_of(secret, [](std::byte b) { return b < std::byte{0x80}; });
 }
 
 bool is_half_zero(Bytes secret) noexcept {
@@ -65,18 +73,39 @@ bool is_published(Bytes secret) noexcept {
   });
 }
 
+struct Check {
+  bool (*fails)(Bytes secret) noexcept;
+  std::string_view weakness;
+};
+
+/// Of 16 bytes or more.
+constexpr auto checks = std::to_array<Check>({
+    {[](Bytes secret) noexcept { return is_zero(secret); }, "all zero"},
+    {counts, "bytes at a constant difference"},
+    {repeats, "it repeats itself"},
+    {is_half_zero, "half of it is zero"},
+    {has_few_different_bytes, "too few different bytes"},
+    {is_text, "it is text (ASCII only)"},
+    {is_published, "a published test key"},
+});
+constexpr std::string_view too_short = "shorter than 16 bytes";
+
 }  // namespace
 
 std::optional<std::string_view> weakness_of(Bytes secret) noexcept {
-  if (secret.size() < 16) return "shorter than 16 bytes";
-  if (is_zero(secret)) return "all zero";
-  if (counts(secret)) return "bytes at a constant difference";
-  if (repeats(secret)) return "it repeats itself";
-  if (is_half_zero(secret)) return "half of it is zero";
-  if (distinct_bytes(secret) < fewest_distinct(secret.size())) return "too few different bytes";
-  if (secret.size() >= 32 && is_ascii(secret)) return "it is text (ASCII only)";
-  if (is_published(secret)) return "a published test key";
-  return std::nullopt;
+  if (is_too_short(secret)) return too_short;
+  const auto* const failing =
+      std::ranges::find_if(checks, [&](const Check& check) { return check.fails(secret); });
+  return failing == checks.end() ? std::nullopt : std::optional(failing->weakness);
+}
+
+std::vector<std::string_view> keys::weaknesses_of(Bytes secret) {
+  if (is_too_short(secret)) return {too_short};
+  std::vector<std::string_view> weaknesses;
+  for (const Check& check : checks) {
+    if (check.fails(secret)) weaknesses.push_back(check.weakness);
+  }
+  return weaknesses;
 }
 
 }  // namespace stek

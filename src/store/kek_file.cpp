@@ -5,7 +5,7 @@
 #include <stek/store.hpp>
 
 #include "base/encoding.hpp"
-#include "store/ring_file.hpp"
+#include "store/secret_file.hpp"
 
 namespace stek {
 namespace {
@@ -32,19 +32,25 @@ bool fill(Kek& kek, Bytes content) noexcept {
 }  // namespace
 
 std::expected<Kek, Failure> read_kek(const std::filesystem::path& path) {
-  const auto content = store::read_ring_file(path);
+  auto kek = store::read_unchecked_kek(path);
+  if (!kek) return kek;
+  if (const auto weakness = weakness_of(kek->expose())) {
+    return unfit(Error::weak_secret, path, fmt::format("weak: {}", *weakness));
+  }
+  return kek;
+}
+
+std::expected<Kek, Failure> store::read_unchecked_kek(const std::filesystem::path& path) {
+  auto content = read_secret_file(path, "KEK");
   if (!content) {
-    Failure failure = content.error();
-    failure.message = "KEK: " + failure.message;
-    if (failure.error == Error::not_found) failure.hint = "name the KEK's file with --kek";
-    return std::unexpected(std::move(failure));
+    if (content.error().error == Error::not_found) {
+      content.error().hint = "name the KEK's file with --kek";
+    }
+    return std::unexpected(std::move(content.error()));
   }
   Kek kek;
   if (!fill(kek, *content)) {
     return unfit(Error::malformed, path, "neither 32 bytes nor 64 hex digits");
-  }
-  if (const auto weakness = weakness_of(kek.expose())) {
-    return unfit(Error::weak_secret, path, fmt::format("weak: {}", *weakness));
   }
   return kek;
 }

@@ -10,6 +10,8 @@
   twins     two keys that seal at once
   newer     format 2
   slow      its schedule lets tickets outlive their key
+  future    good, but made two hours from now
+  kin       two keys whose names begin with the same four digits
 """
 
 import hashlib
@@ -41,11 +43,12 @@ def key(activates_at, secret=secret_of("the key of every transcript")):
     return public, secret
 
 
-def document(*keys, form=1, accepting=12 * HOUR + 60):
+def document(*keys, form=1, accepting=12 * HOUR + 60, created_at=0):
     public = {
         "stek_ring": form,
         "id": "0123456789abcdef0123456789abcdef",
         "generation": 1,
+        "created_at": created_at,
         "written_at": min(NOW, *(public["announced_at"] for public, _ in keys)),
         "schedule": {
             "profile": "xchacha20poly1305",
@@ -62,6 +65,17 @@ def document(*keys, form=1, accepting=12 * HOUR + 60):
     return body + hashlib.blake2b(body, digest_size=32).digest()
 
 
+def kin():
+    """Found by search; the later one follows the earlier."""
+    seen = {}
+    for n in range(100_000):
+        secret = secret_of(f"kin {n}")
+        other = seen.setdefault(name_of(secret)[:4], secret)
+        if other is not secret:
+            return document(key(NOW - 12 * HOUR, other), key(NOW, secret))
+    raise SystemExit("no kin")
+
+
 def misnamed():
     public, secret = key(NOW)
     return {**public, "name": "ff" * 16}, secret
@@ -76,6 +90,8 @@ RINGS = {
     "misnamed": lambda: document(misnamed()),
     "twins": lambda: document(key(NOW - HOUR), key(NOW - HOUR, secret_of("another"))),
     "newer": lambda: document(key(NOW - HOUR), form=2),
+    "future": lambda: document(key(NOW + 2 * HOUR), created_at=NOW + 2 * HOUR),
+    "kin": kin,
     "slow": lambda: document(key(NOW - HOUR), accepting=HOUR),
 }
 

@@ -21,16 +21,12 @@ constexpr std::string_view about =
 
 constexpr std::string_view after_verbs =
     "\n"
-    "  --ring URL       file:PATH or a path; else STEK_RING; else keys/ring.json in a\n"
-    "                   source tree, /var/lib/stek/ring.json elsewhere\n"
+    "  --ring URL   file:PATH or a path; else STEK_RING; else keys/ring.json in a\n"
+    "               source tree, /var/lib/stek/ring.json elsewhere\n"
+    "  --kek FILE   what the ring is sealed under, if it is; else STEK_KEK\n"
     "  --version, --help\n"
     "\n"
-    "Exit codes: 0 done, 1 failure, 2 usage, 3 ticket refused, 4 store unreachable\n"
-    "\n"
-    "Examples:\n"
-    "  stek keys init --profile aes256gcm --lifetime 6h\n"
-    "  stek ticket issue < session.json > ticket\n"
-    "  stek ticket resume --hello hello.bin < ticket\n";
+    "Exit codes: 0 done, 1 failure, 2 usage, 3 ticket refused, 4 store unreachable\n";
 
 std::string help_of(std::span<const Verb> verbs) {
   std::string text(about);
@@ -101,6 +97,19 @@ struct CommandLine {
   }
 };
 
+/// More arguments than `verb` takes. Not quoted: they may be secrets.
+Complaint surplus(const CLI::App& verb) {
+  const std::string noun = verb.get_parent()->get_name();
+  const bool takes_one =
+      !verb.get_options([](const CLI::Option* option) { return option->get_positional(); }).empty();
+  return {.exit = Exit::usage,
+          .message = fmt::format("stek {} {} takes {}", noun, verb.get_name(),
+                                 takes_one ? "one argument" : "no argument"),
+          .hint = noun == "ticket"
+                      ? "sessions and tickets are read from standard input"
+                      : fmt::format("'stek {} {} --help' has examples", noun, verb.get_name())};
+}
+
 /// Something that was typed and fits nowhere, or nothing where a noun or verb belongs.
 Complaint misfit(const CommandLine& line) {
   const CLI::App& named = line.named();
@@ -115,13 +124,7 @@ Complaint misfit(const CommandLine& line) {
                                           named.get_parent()->get_name(), named.get_name())
                             : "flags go behind the verb; 'stek --help' lists the verbs"};
   }
-  if (at_verb) {
-    // Not quoted: it may be a secret.
-    return {.exit = Exit::usage,
-            .message = fmt::format("stek {} {} takes no argument", named.get_parent()->get_name(),
-                                   named.get_name()),
-            .hint = "sessions and tickets are read from standard input"};
-  }
+  if (at_verb) return surplus(named);
   if (typed.empty()) {
     return {.exit = Exit::usage,
             .message = at_noun ? "no verb given" : "no verb given for " + named.get_name(),

@@ -1,28 +1,14 @@
 #include "ring_option.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
+#include <fmt/core.h>
+
+#include "base/encoding.hpp"
 #include "store/ring_url.hpp"
 
 namespace stek::tool {
-namespace {
-
-std::string default_url() {
-  std::error_code ignored;
-  const bool source_tree = std::filesystem::is_directory("keys", ignored) &&
-                           std::filesystem::is_regular_file("meson.build", ignored);
-  return source_tree ? "file:keys/ring.json" : "file:/var/lib/stek/ring.json";
-}
-
-std::string url_of(const RingOption& ring) {
-  if (!ring.url.empty()) return ring.url;
-  // The command has one thread.
-  const char* environment = std::getenv("STEK_RING");  // NOLINT(concurrency-mt-unsafe)
-  if (environment != nullptr && *environment != '\0') return environment;
-  return default_url();
-}
-
-}  // namespace
 
 void add_ring_option(CLI::App& app, RingOption& ring) {
   app.add_option_function<std::string>(
@@ -33,14 +19,113 @@ void add_ring_option(CLI::App& app, RingOption& ring) {
          },
          "where the ring lives: file:PATH, or a path")
       ->type_name("URL");
+  app.add_option_function<std::vector<std::string>>(
+         "--kek",
+         [&ring](const std::vector<std::string>& files) {
+           ring.keks.insert(ring.keks.end(), files.begin(), files.end());
+         },
+         "key that the ring is sealed under; of two, the first seals")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  app.add_option("--remember", ring.remember, "remembers the ring; an older one is refused")
+      ->type_name("FILE");
 }
 
-std::expected<FileStore, Complaint> store_named(const RingOption& ring) {
-  auto store = store_at(url_of(ring));
+namespace {
+
+std::string default_url() {
+  std::error_code ignored;
+  const bool source_tree = std::filesystem::is_directory("keys", ignored) &&
+                           std::filesystem::is_regular_file("meson.build", ignored);
+  return source_tree ? "file:keys/ring.json" : "file:/var/lib/stek/ring.json";
+}
+
+/// Empty where the environment does not have it.
+std::string environment(const char* name) {
+  // The command has one thread.
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+  return value == nullptr ? "" : value;
+}
+
+std::string url_of(const RingOption& ring) {
+  if (!ring.url.empty()) return ring.url;
+  const std::string url = environment("STEK_RING");
+  return url.empty() ? default_url() : url;
+}
+
+/// Not quoted in the complaint, as it may be one.
+bool looks_like_a_kek(const std::string& text) {
+  Kek kek;
+  return from_hex(kek.expose_room(), text) || from_base64(kek.expose_room(), text);
+}
+
+std::expected<std::filesystem::path, Complaint> kek_file(const std::string& name) {
+  constexpr std::string_view scheme = "credential:";
+  if (looks_like_a_kek(name)) {
+    return complain(Exit::usage, "a KEK is given by the name of its file, not by its bytes",
+                    "if that was one, others can have seen it: make another");
+  }
+  if (!name.starts_with(scheme)) return std::filesystem::path(name);
+  const std::string credential = name.substr(scheme.size());
+  const std::string folder = environment("CREDENTIALS_DIRECTORY");
+  if (folder.empty()) {
+    return complain(Exit::usage,
+                    fmt::format("no credential {}: CREDENTIALS_DIRECTORY is not set", credential),
+                    "systemd sets it for a unit with LoadCredential= or LoadCredentialEncrypted=");
+  }
+  if (credential.empty() || credential.find('/') != std::string::npos) {
+    return complain(Exit::usage, "credential: takes the name of a credential, without a folder");
+  }
+  return std::filesystem::path(folder) / credential;
+}
+
+std::expected<FileStoreOptions, Complaint> options_of(const RingOption& ring) {
+  FileStoreOptions options;
+  options.take_plain = ring.take_plain;
+  options.remember_in = ring.remember;
+  const auto files = kek_files(ring);
+  if (!files) return std::unexpected(files.error());
+  for (const std::filesystem::path& file : *files) {
+    auto kek = read_kek(file);
+    if (!kek) return complain(std::move(kek.error()));
+    options.keks.push_back(*std::move(kek));
+  }
+  return options;
+}
+
+std::expected<FileStore, Complaint> store_with(const RingOption& ring, FileStoreOptions options) {
+  auto store = store_at(url_of(ring), std::move(options));
   if (!store) {
     return complain(Exit::usage, std::move(store.error().message), std::move(store.error().hint));
   }
   return *std::move(store);
+}
+
+}  // namespace
+
+std::expected<FileStore, Complaint> store_named(const RingOption& ring) {
+  auto options = options_of(ring);
+  if (!options) return std::unexpected(std::move(options.error()));
+  return store_with(ring, *std::move(options));
+}
+
+std::expected<std::filesystem::path, Complaint> ring_path(const RingOption& ring) {
+  const auto store = store_with(ring, {});
+  if (!store) return std::unexpected(store.error());
+  return store->path();
+}
+
+std::expected<std::vector<std::filesystem::path>, Complaint> kek_files(const RingOption& ring) {
+  std::vector<std::string> names = ring.keks;
+  const std::string by_environment = environment("STEK_KEK");
+  if (names.empty() && !by_environment.empty()) names.push_back(by_environment);
+  std::vector<std::filesystem::path> files;
+  for (const std::string& name : names) {
+    auto file = kek_file(name);
+    if (!file) return std::unexpected(std::move(file.error()));
+    files.push_back(*std::move(file));
+  }
+  return files;
 }
 
 }  // namespace stek::tool

@@ -1,7 +1,9 @@
-// --ring: where the ring lives.
+// --ring, --kek and --remember: where the ring lives, what it is sealed under, and which one was
+// read last.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -11,16 +13,25 @@
 
 namespace stek::tool {
 
-/// What --ring said; empty when it was not given.
+/// What the flags said; empty what was not given.
 struct RingOption {
   std::string url;
+  std::vector<std::string> keks;  ///< files, or credential:NAME; the first seals
+  std::string remember;
+  bool take_plain = false;  ///< takes a ring in plain beside KEKs, to seal it
 };
 
 void add_ring_option(CLI::App& app, RingOption& ring);
 
 /// The store that --ring names, else STEK_RING, else the default: file:keys/ring.json in a source
-/// tree (a folder with keys/ and meson.build), file:/var/lib/stek/ring.json elsewhere. Looks at
-/// nothing but names; a missing ring is found by reading it.
+/// tree (a folder with keys/ and meson.build), file:/var/lib/stek/ring.json elsewhere. Reads the
+/// KEKs; a missing ring is found by reading it.
 std::expected<FileStore, Complaint> store_named(const RingOption& ring);
+
+/// Where that store's ring lies.
+std::expected<std::filesystem::path, Complaint> ring_path(const RingOption& ring);
+/// The files of the KEKs that --kek names, else STEK_KEK: credential:NAME is NAME in the folder
+/// that systemd hands to a unit with LoadCredential=.
+std::expected<std::vector<std::filesystem::path>, Complaint> kek_files(const RingOption& ring);
 
 }  // namespace stek::tool

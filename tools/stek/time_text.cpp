@@ -1,5 +1,7 @@
 #include "time_text.hpp"
 
+#include <time.h>
+
 #include <charconv>
 
 #include <fmt/chrono.h>
@@ -49,6 +51,15 @@ std::optional<Seconds> seconds_from(std::string_view text) noexcept {
     sum += count * *unit;
   } while (!text.empty());
   return Seconds(sum);
+}
+
+std::optional<Instant> instant_from(const std::string& text) {
+  std::tm parts{};
+  const char* const end = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  if (end == nullptr || *end != '\0') return std::nullopt;
+  const Instant instant{Seconds(timegm(&parts))};
+  // A day that the month does not have comes out as another.
+  return utc(instant) == text ? std::optional(instant) : std::nullopt;
 }
 
 std::string text_of(Seconds duration) {

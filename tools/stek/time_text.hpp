@@ -11,6 +11,9 @@ namespace stek::tool {
 /// "12h", "90m", "45s", "7d", "1h30m", or plain seconds. Nothing for any other text.
 std::optional<Seconds> seconds_from(std::string_view text) noexcept;
 
+/// "2026-08-01T22:00:00Z", as `utc` writes it. Nothing for any other text.
+std::optional<Instant> instant_from(const std::string& text);
+
 /// "12h1m": in the form that `seconds_from` reads. Not for negative ones.
 std::string text_of(Seconds duration);
 

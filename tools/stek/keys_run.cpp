@@ -1,0 +1,156 @@
+// A rotator that sleeps until something is due.
+#include <algorithm>
+#include <csignal>
+#include <memory>
+
+#include <fmt/core.h>
+
+#include "base/memory.hpp"
+#include "keys.hpp"
+#include "output.hpp"
+#include "service.hpp"
+#include "time_text.hpp"
+
+namespace stek::tool {
+namespace {
+
+struct RunOptions {
+  bool allow_unlocked = false;
+};
+
+/// Before the first secret is read.
+std::expected<void, Complaint> guard_memory(const RunOptions& options) {
+  auto failure = guard_process_memory();
+  if (!failure) return {};
+  if (!options.allow_unlocked) return complain(*std::move(failure));
+  say("warning", failure->message);
+  return {};
+}
+
+/// Signals that the rotator waits for while it sleeps. Blocked from here on, so that none is lost
+/// and none comes in the middle of a save.
+sigset_t hold_signals() noexcept {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+/// The signal that came, or 0 when the time is over.
+int sleep_for(Seconds duration, const sigset_t& signals) noexcept {
+  const timespec time{.tv_sec = duration.count(), .tv_nsec = 0};
+  const int signal = sigtimedwait(&signals, nullptr, &time);
+  return signal < 0 ? 0 : signal;
+}
+
+/// A look a minute at the least: the clock may have been set, and the ring changed by others.
+constexpr Seconds longest_sleep(60);
+constexpr Seconds shortest_sleep(1);
+
+Seconds until(Instant due, Instant now) noexcept {
+  return std::clamp(due - now, shortest_sleep, longest_sleep);
+}
+
+std::string describe(const KeyRing& ring, Instant now) {
+  const Key* active = active_key(ring, now);
+  return fmt::format("generation {}, {}, next rotation due {}", ring.generation,
+                     active == nullptr ? std::string("no key seals")
+                                       : fmt::format("key {} seals until {}", to_hex(active->name),
+                                                     utc(active->retires_at)),
+                     when(next_due(ring, now), now));
+}
+
+/// What is known of the ring while the rotator sleeps: no secret.
+struct Turn {
+  bool changed = false;
+  Instant due;
+  std::string text;
+};
+
+std::expected<Turn, Failure> take_turn(RingStore& store, Instant now) {
+  std::uint64_t before = 0;
+  const auto ring = store.update([&](KeyRing held) {
+    before = held.generation;
+    return advance(std::move(held), now);
+  });
+  if (!ring) return std::unexpected(ring.error());
+  return Turn{.changed = ring->generation != before,
+              .due = next_due(*ring, now),
+              .text = describe(*ring, now)};
+}
+
+/// What went wrong is said once, not once a minute.
+class Troubles {
+ public:
+  void met(const Failure& failure) {
+    if (failure.message == last_) return;
+    last_ = failure.message;
+    say("error", failure.message);
+    if (!failure.hint.empty()) say("hint", failure.hint);
+    tell_service_manager("STATUS=not rotating: " + failure.message + "\n");
+  }
+  void over() {
+    if (!last_.empty()) say("note", "rotating again");
+    last_.clear();
+  }
+
+ private:
+  std::string last_;
+};
+
+Result rotate_until_told_to_stop(RingStore& store, Instant due, const sigset_t& signals) {
+  Troubles troubles;
+  for (;;) {
+    const int signal = sleep_for(until(due, system_now()), signals);
+    if (signal == SIGTERM || signal == SIGINT) break;
+    tell_service_manager("WATCHDOG=1\n");
+    const Instant now = system_now();
+    const auto turn = take_turn(store, now);
+    if (!turn) {
+      troubles.met(turn.error());
+      continue;
+    }
+    troubles.over();
+    due = turn->due;
+    if (!turn->changed) continue;
+    say("note", turn->text);
+    tell_service_manager("STATUS=" + turn->text + "\n");
+  }
+  tell_service_manager("STOPPING=1\n");
+  say("note", "stopped");
+  return Exit::done;
+}
+
+Result run_rotator(const RunOptions& options, const RingOption& where) {
+  if (auto guarded = guard_memory(options); !guarded) {
+    return std::unexpected(std::move(guarded.error()));
+  }
+  auto store = store_named(where);
+  if (!store) return std::unexpected(std::move(store.error()));
+  const sigset_t signals = hold_signals();
+  auto turn = take_turn(*store, system_now());
+  if (!turn) return complain(std::move(turn.error()));
+  say("note", turn->text);
+  tell_service_manager("READY=1\nSTATUS=" + turn->text + "\n");
+  return rotate_until_told_to_stop(*store, turn->due, signals);
+}
+
+}  // namespace
+
+Job keys_run(CLI::App& app, RingOption& ring) {
+  const auto options = std::make_shared<RunOptions>();
+  app.add_flag("--allow-unlocked", options->allow_unlocked,
+               "run though memory cannot be locked against swapping");
+  app.footer(
+      "Rotates when something is due, and looks once a minute besides. SIGHUP looks at once,\n"
+      "SIGTERM stops. Errors are said once and tried again. Two may run on one ring: each does\n"
+      "what the other has not done. tools/stek/stek-keys.service is a unit for it.\n"
+      "\n"
+      "Examples:\n"
+      "  stek keys run --ring /var/lib/stek/ring.json\n"
+      "  stek keys run --kek credential:stek-kek");
+  return [options, &ring] { return run_rotator(*options, ring); };
+}
+
+}  // namespace stek::tool
