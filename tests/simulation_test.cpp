@@ -424,12 +424,44 @@ void simulate_all(std::string_view name, std::uint64_t seed, std::string_view ot
   print(name, seed, sum, other);
 }
 
+void rotate_late(World& world, Instant end) {
+  world.rotators = rotators_apart(world);
+  while (goes_on(world, end)) step(world);
+}
+
+/// Whether rotators that run in every lead can be followed through ten years in some seconds.
+bool is_followed_for_ten_years(const Schedule& schedule) {
+  const std::int64_t runs =
+      6 * ten_years.count() / std::max<std::int64_t>(schedule.lead.count(), 1);
+  const std::int64_t keys = schedule.ahead + 2 + schedule.accepting / schedule.sealing;
+  return runs * (keys + keys * keys / 64) < 600'000;
+}
+
+Schedule random_schedule_for_ten_years(Random& random) {
+  for (;;) {
+    const Schedule schedule = random_schedule(random);
+    if (is_followed_for_ten_years(schedule)) return schedule;
+  }
+}
+
+TEST_CASE("A: ten years of twenty random schedules, one key seals and no ticket is refused") {
+  Counts sum;
+  const Instant end = noon + ten_years;
+  constexpr std::uint64_t seed = 150000;
+  for (std::uint64_t n = 1; n <= 20 * times(); ++n) {
+    Random random(seed + n);
+    simulate(sum,
+             {.schedule = random_schedule_for_ten_years(random),
+              .seed = seed + n,
+              .work = work(5 * for_the_default)},
+             end, rotate_late);
+  }
+  print("A, twenty of them to the end", seed, sum, "jumps");
+  if (!sanitized) CHECK_EQ(sum.whole, sum.schedules);
+}
+
 TEST_CASE("A: while a rotator runs in every lead, one key seals and no ticket is refused") {
-  simulate_all("A, late rotators with clocks a lead apart", 100000, "jumps",
-               [](World& world, Instant end) {
-                 world.rotators = rotators_apart(world);
-                 while (goes_on(world, end)) step(world);
-               });
+  simulate_all("A, late rotators with clocks a lead apart", 100000, "jumps", rotate_late);
 }
 
 // ---- Clocks that jump

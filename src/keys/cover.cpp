@@ -105,6 +105,7 @@ std::expected<std::size_t, Failure> cover(KeyRing& ring, Instant from, Instant u
 }
 
 Instant lapsed_at(const KeyRing& ring, Instant now) noexcept {
+  if (active_key(ring, now) != nullptr) return now;
   const Instant earliest = now - ring.schedule.lead;
   Instant lapsed = now;
   for (const Key& key : ring.keys) {

@@ -23,8 +23,8 @@ Instant covered_until(const KeyRing& ring, Instant now) noexcept;
 /// it at most, to `until`. The number of keys that it took.
 std::expected<std::size_t, Failure> cover(KeyRing& ring, Instant from, Instant until, Instant now,
                                           const FreshSecret& fresh);
-/// Where `cover` begins: at `now`; but where sealing ended within the last lead, there, since by
-/// another machine's clock that may be still to come.
+/// Where `cover` begins: at `now`; but where nothing seals any more since a lead ago at most, there:
+/// by another machine's clock that may be still to come.
 Instant lapsed_at(const KeyRing& ring, Instant now) noexcept;
 
 /// From `next` on, keys seal `early` sooner than they were to.

@@ -21,10 +21,29 @@ struct ExportOptions {
 
 /// `exported` in place of an earlier export of the same ring and domain.
 std::expected<KeyRing, Failure> follow(const KeyRing& there, const KeyRing& exported) {
-  if (there.id == exported.id && there.domain == exported.domain) return exported.copy();
-  return std::unexpected(Failure{.error = Error::other_ring,
-                                 .message = "there is another ring at the place to export to",
-                                 .hint = "name another place with --to, or move that ring away"});
+  constexpr std::string_view hint = "name another place with --to, or move that ring away";
+  if (there.domain != exported.domain) {
+    return std::unexpected(
+        Failure{.error = Error::other_ring,
+                .message = "at the place to export to is a ring that is not of this domain",
+                .hint = std::string(hint)});
+  }
+  auto refusal = keys::refusal_to_follow(keys::mark_of(there), keys::mark_of(exported), hint);
+  if (refusal) return std::unexpected(*std::move(refusal));
+  return exported.copy();
+}
+
+/// Not as the ring's own store: a KEK in the environment is the ring's.
+std::expected<FileStore, Complaint> target_of(const ExportOptions& options) {
+  FileStoreOptions how;
+  for (const std::string& file : options.to_keks) {
+    auto kek = read_kek(file);
+    if (!kek) return complain(std::move(kek.error()));
+    how.keks.push_back(*std::move(kek));
+  }
+  auto target = store_at(options.to, std::move(how));
+  if (!target) return complain(Exit::usage, target.error().message, target.error().hint);
+  return *std::move(target);
 }
 
 std::expected<void, Failure> put(RingStore& store, const KeyRing& exported) {
