@@ -54,8 +54,8 @@ struct Key {
 };
 Phase phase_of(const Key& key, Instant now) noexcept;
 
-/// The key of a TLS server's own tickets, imported. It opens those and is exported as it came; it
-/// never seals, and nothing is derived from it.
+/// The key of a TLS server's own tickets, imported: kept as it came until its end. It never seals,
+/// and nothing is derived from it.
 struct ForeignKey {
   KeyName name{};
   std::uint16_t file_size = 48;  ///< of the server's key file: 48 or 80

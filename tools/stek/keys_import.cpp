@@ -93,15 +93,16 @@ Job keys_import(CLI::App& app, RingOption& ring) {
   add_key_file_option(app, options->from, "ticket-key files of a TLS server");
   CLI::Option* lives = add_duration(
       app, "--for", [options](Seconds given) { options->lives = given; }, "accepting",
-      "they open tickets for this long from now");
+      "they stay for this long from now");
   add_until(app, *options, lives);
   add_dry_run_option(app, options->dry_run);
   add_json_option(app, options->json);
   app.footer(
       "Takes the keys of nginx, HAProxy, Apache and the like into the ring as foreign keys, which\n"
-      "open that server's tickets and never seal: keys of 48 or 80 bytes, one after the other, as\n"
-      "they are, in hex, or a line of base64 each. A key that is there already stays as it is. A\n"
-      "weak one is refused; 'stek keys lint --from FILE' says all that is wrong with a file.\n"
+      "it keeps as they came until they end, and which never seal: keys of 48 or 80 bytes, one\n"
+      "after the other, as they are, in hex, or a line of base64 each. A key that is there already\n"
+      "stays as it is. A weak one is refused; 'stek keys lint --from FILE' says all that is wrong\n"
+      "with a file.\n"
       "\n"
       "Examples:\n"
       "  stek keys import --from /etc/nginx/ticket.key /etc/nginx/old-ticket.key\n"

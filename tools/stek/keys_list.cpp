@@ -29,7 +29,7 @@ Job keys_list(CLI::App& app, RingOption& ring) {
   app.footer(
       "A key is announced (opens), then active (seals and opens), then retired (opens), then\n"
       "expired (opens nothing; erased one lead later). A foreign key, imported from a TLS server,\n"
-      "opens that server's tickets until it expires; of a revoked one only the name is left.\n"
+      "stays until it expires; of a revoked one only the name is left.\n"
       "Instants are in UTC. No secret is printed.");
   return [json, &ring] { return list(*json, ring); };
 }
