@@ -7,6 +7,7 @@ from tests/interop/stek_format.py. `tools/fuzz --merge` makes a corpus of them.
 Needs pycryptodome (python3-pycryptodome).
 """
 
+import base64
 import hashlib
 import json
 import struct
@@ -92,6 +93,15 @@ def seeds_of_rings():
     for form in (1, 5, 6):
         put("ring", bytes([form]) + ring(2, PROFILES[0], spaced=False, whole=True))
     put("ring", bytes([5]) + ring(0, PROFILES[0], spaced=False).replace(b'"keys"', b'"domain": "7368", "keys"'))
+
+
+def seeds_of_key_files():
+    small, large = (stek.blake2b(48, b"stek fuzz", b"48"), stek.blake2b(40, b"stek fuzz", b"80") * 2)
+    for keys in ((small,), (large,), (small, small[::-1]), (small, large)):
+        put("key_file", b"".join(keys))
+        put("key_file", b"\n".join(key.hex().encode() for key in keys))
+        put("key_file", b"\n".join(base64.b64encode(key) for key in keys) + b"\n")
+    put("key_file", b" ".join(small[at:at + 8].hex().encode() for at in range(0, 48, 8)))
 
 
 def vector_of(width, data):
@@ -228,5 +238,6 @@ for each in vectors():
     seeds_of_vector(each)
 seeds_of_calls()
 seeds_of_rings()
+seeds_of_key_files()
 seeds_of_hellos()
 seeds_of_openssl_sessions()

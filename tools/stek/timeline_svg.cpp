@@ -62,7 +62,7 @@ constexpr auto looks = std::to_array<Look>({
     {Part::announced, 4, "announced: opens"},
     {Part::active, 14, "active: seals, opens"},
     {Part::retired, 8, "retired: opens"},
-    {Part::foreign, 10, "foreign: opens"},
+    {Part::foreign, 10, "foreign: kept"},
     {Part::revoked, 2, "revoked"},
 });
 
