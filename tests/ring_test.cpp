@@ -187,8 +187,8 @@ TEST_CASE("a change is one generation, whatever it does") {
 TEST_CASE("a clock before 1970 or past what a document holds makes no ring") {
   CHECK_EQ(new_ring({}, Instant(Seconds(-5)), counted_secrets()).error().error,
            Error::clock_behind);
-  CHECK_EQ(new_ring({}, Instant(Seconds(1LL << 41)), counted_secrets()).error().error,
-           Error::invalid_ring);
+  CHECK_EQ(new_ring({}, Instant(Seconds(1LL << 40)), counted_secrets()).error().error,
+           Error::unsuitable);
 }
 
 TEST_CASE("promoting again and again never lets a key live longer than it was to") {
@@ -359,6 +359,25 @@ TEST_CASE("revoking all drops announced and foreign keys too, and something seal
   for (const Key& key : before.keys) {
     CHECK(std::ranges::find(after.keys, key.name, &Key::name) == after.keys.end());
   }
+}
+
+TEST_CASE("a foreign key that was revoked stays away for as long as one can be imported for") {
+  const auto fresh = counted_secrets();
+  static_cast<void>(fresh());
+  const auto secret = fresh().value();
+  const auto imported = [&] {
+    std::vector<ForeignKey> keys;
+    keys.push_back({.name = {std::byte{1}},
+                    .secret = SecretBytes(secret.expose()),
+                    .imported_at = noon,
+                    .expires_at = noon + hours(1)});
+    return keys;
+  };
+  KeyRing ring = import_keys(ring_at(noon), imported(), noon).value();
+  ring = revoke(std::move(ring), ring.foreign[0].name, noon).value();
+  const Instant later = noon + hours(24 * 365);
+  ring = advance(std::move(ring), later).value();
+  CHECK_EQ(import_keys(ring.copy(), imported(), later).error().error, Error::no_such_key);
 }
 
 TEST_CASE("a key that was revoked cannot come back") {

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <fstream>
 #include <thread>
@@ -352,8 +353,12 @@ TEST_CASE("one KEK takes over from another, and then stands alone") {
   const auto ring = folder / "ring";
   REQUIRE(FileStore(ring, under({folder / "old"})).create(new_ring({}, noon).value()));
   const auto rekey = [](KeyRing held) { return rewritten(std::move(held), noon); };
-  REQUIRE(FileStore(ring, under({folder / "new", folder / "old"})).update(rekey));
-  CHECK(FileStore(ring, under({folder / "old", folder / "new"})).read());
+  auto options = under({folder / "new", folder / "old"});
+  options.rekey = true;
+  REQUIRE(FileStore(ring, std::move(options)).update(rekey));
+  // A rotation by who has them in the other order leaves it so.
+  FileStore other_order(ring, under({folder / "old", folder / "new"}));
+  REQUIRE(other_order.update(announce));
   CHECK(FileStore(ring, under({folder / "new"})).read());
   CHECK_EQ(FileStore(ring, under({folder / "old"})).read().error().error, Error::wrong_kek);
 }
@@ -392,12 +397,16 @@ TEST_CASE("a KEK is 32 random bytes, raw or in hex, that others cannot read") {
 
 // ---- what was read last
 
+FileStoreOptions remembering_in(const std::filesystem::path& file) {
+  FileStoreOptions options;
+  options.remember_in = file;
+  return options;
+}
+
 TEST_CASE("a store that remembers refuses, after a restart too, what was there before") {
   const Folder folder;
   const auto ring = folder / "ring";
-  const auto remembering = [&] {
-    return FileStore(ring, {.keks = {}, .take_plain = false, .remember_in = folder / "seen"});
-  };
+  const auto remembering = [&] { return FileStore(ring, remembering_in(folder / "seen")); };
   REQUIRE(remembering().create(new_ring({}, noon).value()));
   const auto older = folder / "older";
   std::filesystem::copy_file(ring, older);
@@ -421,9 +430,43 @@ TEST_CASE("a store that remembers refuses, after a restart too, what was there b
 TEST_CASE("what was read last is not guessed from a file that does not say it") {
   const Folder folder;
   write_file(folder / "seen", "generation 3");
-  FileStore store(folder / "ring",
-                  {.keks = {}, .take_plain = false, .remember_in = folder / "seen"});
+  FileStore store(folder / "ring", remembering_in(folder / "seen"));
   CHECK_EQ(store.create(new_ring({}, noon).value()).error().error, Error::damaged);
+}
+
+TEST_CASE("a ring that may not follow the one read last is not put there") {
+  const Folder folder;
+  REQUIRE(FileStore(folder / "first", remembering_in(folder / "seen"))
+              .create(new_ring({}, noon).value()));
+  FileStore second(folder / "second", remembering_in(folder / "seen"));
+  CHECK_EQ(second.create(new_ring({}, noon).value()).error().error, Error::other_ring);
+  CHECK_FALSE(std::filesystem::exists(folder / "second"));
+}
+
+TEST_CASE("readers that remember are not told of a rollback while the ring is written") {
+  const Folder folder;
+  FileStore writer(folder / "ring", remembering_in(folder / "seen"));
+  REQUIRE(writer.create(new_ring({}, noon).value()));
+  std::atomic<bool> over{false};
+  std::atomic<int> reads{0};
+  std::atomic<int> refused{0};
+  const auto look = [&] {
+    FileStore reader(folder / "ring", remembering_in(folder / "seen"));
+    while (!over) {
+      if (!reader.read()) ++refused;
+      ++reads;
+    }
+  };
+  std::thread one(look);
+  std::thread other(look);
+  for (int i = 0; i < 100; ++i) {
+    CHECK(writer.update([](KeyRing held) { return rewritten(std::move(held), noon); }));
+  }
+  over = true;
+  one.join();
+  other.join();
+  CHECK_EQ(refused, 0);
+  CHECK(reads > 10);
 }
 
 }  // namespace

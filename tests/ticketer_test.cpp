@@ -784,6 +784,26 @@ TEST_CASE("threads issue and resume while keys rotate and domains come") {
   CHECK_EQ(health.issued, sealed);
 }
 
+TEST_CASE("a clock that ran ahead and came back costs tickets until the next look, and no longer") {
+  MemoryStore store;
+  REQUIRE(store.create(new_ring({}, noon).value()));
+  Ticketer ticketer = Ticketer::open(store, {}, noon).value();
+  const Tickets tickets = ticketer.in("shop", {}, noon).value();
+  std::array<std::byte, max_ticket> room;
+  const Session session = test::typical_session();
+  const Instant wrong = noon + hours(72);
+  SUBCASE("refreshed") {
+    CHECK(ticketer.refresh(wrong));
+    CHECK_EQ(tickets.issue(session, room, wrong).error(), Error::no_active_key);
+    CHECK(ticketer.refresh(noon + hours(1)));
+  }
+  SUBCASE("looked at on the way to a ticket") {
+    CHECK_EQ(tickets.issue(session, room, wrong).error(), Error::no_active_key);
+    static_cast<void>(tickets.issue(session, room, noon + hours(1)));
+  }
+  CHECK(tickets.issue(session, room, noon + hours(1) + Seconds(11)));
+}
+
 TEST_CASE("a ring of one trust domain opens and seals tickets of that domain, and of no other") {
   MemoryStore whole;
   REQUIRE(whole.create(new_ring({}, noon).value()));

@@ -71,7 +71,7 @@ def events_of(ring):
                     instants['retires'] = entry['retires_at']
             events += [{'at': at, 'event': event, 'key': entry['name']} for event, at in instants.items()
                        if at > now or event == 'erased']
-    return sorted(events, key=lambda event: (event['at'], ORDER.index(event['event'])))
+    return sorted(events, key=lambda event: (event['at'], ORDER.index(event['event']), event.get('key', '')))
 
 
 def next_of(events):

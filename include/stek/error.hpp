@@ -32,7 +32,7 @@ enum class Error : std::uint8_t {
   not_found,         ///< nothing at this place
   already_there,     ///< something is at this place that would be overwritten
   unreachable,       ///< the store cannot be read or written
-  exposed,           ///< readable by others than its owner and group
+  exposed,           ///< others than its owner and group can read it, or others can change it
   damaged,           ///< cut short, altered, or not a ring at all
   unknown_format,    ///< written by a newer stek
   invalid_ring,      ///< well-formed, but its keys or instants contradict each other

@@ -70,7 +70,7 @@ struct ForeignKey {
 struct Tombstone {
   KeyName name{};
   Instant revoked_at{};
-  Instant until{};  ///< the end that the key was to have
+  Instant until{};  ///< the end that the key was to have; of a foreign one, 366 days on
 };
 
 /// How a ring rotates. A key is announced `lead` before it seals, seals for `sealing`, and opens
@@ -112,7 +112,8 @@ struct KeyRing {
 };
 /// The key that seals at `now`, or nullptr.
 const Key* active_key(const KeyRing& ring, Instant now) noexcept;
-/// The next instant, from `now` on, at which `advance` has something to do.
+/// The next instant, from `now` on, at which `advance` has something to do. Of a ring of one trust
+/// domain: at which the ring that it comes from does.
 Instant next_due(const KeyRing& ring, Instant now) noexcept;
 /// What contradicts itself in `ring`: names that do not fit their secrets, weak or doubled secrets,
 /// instants out of order, two keys sealing at once.
@@ -133,15 +134,20 @@ std::expected<KeyRing, Failure> new_ring(const Schedule& schedule, Instant now,
 /// instant is once. Without a change the generation stays.
 ///
 /// Total over clocks: where no key seals at `now`, because the rotator came late, or because a
-/// clock that ran ahead has left the ring in the future, one is made that seals at once. Refused is
-/// a clock before the ring was made (`Error::clock_behind`).
+/// clock that ran ahead has left the ring in the future, one is made that seals at once.
+///
+/// This and each change below refuse a clock that is before the ring was made by more than the skew
+/// (`Error::clock_behind`), one past the year 36000 and a ring of one trust domain
+/// (`Error::unsuitable`), and a ring that contradicts itself (what `flaw_of` says).
 std::expected<KeyRing, Failure> advance(KeyRing ring, Instant now,
                                         const FreshSecret& fresh = random_secret);
 
 /// Rotates out of turn: the next key seals in `notice` from now, and no sooner than it has been
 /// announced for so long; the active one only opens from there. With the schedule's lead as the
-/// notice nothing breaks. With none it seals from `now`: a machine that has not read the new ring
-/// yet refuses tickets of the others until it does, with full handshakes and no errors.
+/// notice nothing breaks. With none it seals from `now`, or from the next second where the active
+/// key began in this one: a machine that has not read the new ring yet refuses tickets of the
+/// others until it does, and what it still seals with the old key ends earlier than it says; full
+/// handshakes, and no errors. A negative notice is none.
 std::expected<KeyRing, Failure> promote(KeyRing ring, Instant now, Seconds notice,
                                         const FreshSecret& fresh = random_secret);
 

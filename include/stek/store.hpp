@@ -24,8 +24,9 @@ class RingStore {
   virtual std::expected<void, Failure> create(const KeyRing& ring) = 0;
 
   /// Reads, changes and writes back as one act: of two concurrent updates each sees the other's
-  /// result or is seen by it. Returns the ring that is now in place. A change that contradicts
-  /// itself (`flaw_of`) is refused.
+  /// result or is seen by it. Returns the ring that is now in place: a change that leaves the
+  /// generation as it is has to leave the ring so, too. A change that contradicts itself
+  /// (`flaw_of`) is refused.
   virtual std::expected<KeyRing, Failure> update(const RingChange& change) = 0;
 
   /// A cheap mark of what is there now: while it is the same, `read` gives the same ring. 0 when it
@@ -37,16 +38,20 @@ class RingStore {
 };
 
 struct FileStoreOptions {
-  /// Key-encryption keys: the ring is sealed under the first, and any of them opens it; two, while
-  /// one takes over from the other. None: the ring is in plain.
+  /// Key-encryption keys, any of which opens the ring; two, while one takes over from the other. A
+  /// new ring is sealed under the first, a changed one under the KEK that opened it. None: the ring
+  /// is in plain.
   std::vector<Kek> keks;
+  /// Seals a changed ring under the first KEK, whatever it was under.
+  bool rekey = false;
   /// With KEKs, a ring in plain is refused, since anyone who can write there could have put it.
   /// This takes it, so that the next write seals it.
   bool take_plain = false;
   /// A file that remembers the ring read last: afterwards another ring, an older generation, or
   /// other bytes under the same one are refused (`Error::other_ring`, `Error::rolled_back`). It
-  /// does so across restarts, and best lies where who can write the ring cannot. Empty: a Ticketer
-  /// remembers for as long as it lives, and nothing else does.
+  /// does so across restarts, and best lies where who can write the ring cannot. Who reads the ring
+  /// has to be able to write it; the store is then not `local`. Empty: a Ticketer remembers for as
+  /// long as it lives, and nothing else does.
   std::filesystem::path remember_in;
 };
 
@@ -59,7 +64,9 @@ std::expected<Kek, Failure> read_kek(const std::filesystem::path& path);
 ///
 /// A write takes a lock beside the file (PATH.lock), writes a temporary file, syncs it, reads it
 /// back, renames it over the old one and syncs the folder: after a crash at any point the file is
-/// the old ring or the new one, whole. FORMAT.md has the format.
+/// the old ring or the new one, whole. A failure that says that the new ring is in place comes
+/// after that: the folder could not be synced, or what was read last could not be remembered.
+/// FORMAT.md has the format.
 class FileStore final : public RingStore {
  public:
   explicit FileStore(std::filesystem::path path, FileStoreOptions options = {})
@@ -69,15 +76,11 @@ class FileStore final : public RingStore {
   std::expected<void, Failure> create(const KeyRing& ring) override;
   std::expected<KeyRing, Failure> update(const RingChange& change) override;
   [[nodiscard]] std::uint64_t mark() const noexcept override;
-  [[nodiscard]] bool local() const noexcept override { return true; }
+  [[nodiscard]] bool local() const noexcept override { return options_.remember_in.empty(); }
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
  private:
-  std::expected<KeyRing, Failure> read_at(const std::filesystem::path& path) const;
-  std::expected<void, Failure> write_at(const std::filesystem::path& path,
-                                        const KeyRing& ring) const;
-
   std::filesystem::path path_;
   FileStoreOptions options_;
 };

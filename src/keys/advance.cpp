@@ -4,6 +4,7 @@
 
 #include "base/random.hpp"
 #include "keys/cover.hpp"
+#include "keys/names.hpp"
 
 namespace stek {
 
@@ -52,6 +53,7 @@ void hand_over(Key& active, std::span<Key> next, Instant turn) noexcept {
 std::expected<KeyRing, Failure> promote(KeyRing ring, Instant now, Seconds notice,
                                         const FreshSecret& fresh) {
   if (auto failure = refusal_to_change(ring, now)) return std::unexpected(*std::move(failure));
+  notice = std::clamp(notice, Seconds(0), longest);
   const bool dropped = drop_ended(ring, now);
   const Instant due = horizon(ring.schedule, now);
   auto announced = cover(ring, lapsed_at(ring, now), due, now, fresh);

@@ -1,6 +1,7 @@
 #include "keys/cover.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include <fmt/core.h>
 
@@ -18,6 +19,11 @@ std::optional<Failure> refusal_to_change(const KeyRing& ring, Instant now) {
   if (now < Instant{}) {
     return Failure{.error = Error::clock_behind,
                    .message = "the clock is before 1970",
+                   .hint = "set the clock of this machine"};
+  }
+  if (now >= end_of_time) {
+    return Failure{.error = Error::unsuitable,
+                   .message = "the clock is past what a ring can hold",
                    .hint = "set the clock of this machine"};
   }
   if (ring.created_at - now <= ring.schedule.skew) return std::nullopt;
@@ -124,6 +130,11 @@ void move_earlier(std::span<Key> keys, Seconds early) noexcept {
 }
 
 std::expected<KeyRing, Failure> next_generation(KeyRing ring, Instant now) {
+  if (ring.generation == std::numeric_limits<std::uint64_t>::max()) {
+    return std::unexpected(Failure{.error = Error::invalid_ring,
+                                   .message = "the ring's generation cannot go up any more",
+                                   .hint = "move the ring away, then 'stek keys init'"});
+  }
   ++ring.generation;
   ring.written_at = now;
   if (auto flaw = flaw_of(ring)) return std::unexpected(*std::move(flaw));

@@ -5,8 +5,9 @@
 
 namespace stek::keys {
 
-/// Why nobody may change `ring` at `now`: it contradicts itself, or the clock is before it was
-/// made.
+/// Why nobody may change `ring` at `now`: it contradicts itself (what `flaw_of` says), it is of one
+/// trust domain or the clock is past what a ring can hold (`Error::unsuitable`), or the clock is
+/// before 1970 or, by more than the skew, before the ring was made (`Error::clock_behind`).
 std::optional<Failure> refusal_to_change(const KeyRing& ring, Instant now);
 
 /// Erases what ended a lead ago or more. True when there was any.
@@ -23,8 +24,8 @@ Instant covered_until(const KeyRing& ring, Instant now) noexcept;
 /// it at most, to `until`. The number of keys that it took.
 std::expected<std::size_t, Failure> cover(KeyRing& ring, Instant from, Instant until, Instant now,
                                           const FreshSecret& fresh);
-/// Where `cover` begins: at `now`; but where nothing seals any more since a lead ago at most, there:
-/// by another machine's clock that may be still to come.
+/// Where `cover` begins: at `now`; but where nothing seals any more since a lead ago at most,
+/// there: by another machine's clock that may be still to come.
 Instant lapsed_at(const KeyRing& ring, Instant now) noexcept;
 
 /// From `next` on, keys seal `early` sooner than they were to.

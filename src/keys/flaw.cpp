@@ -73,11 +73,8 @@ class Findings {
   const KeyName& name_;
 };
 
-/// Where instants end in a document.
-constexpr Instant last_instant{Seconds(std::int64_t{1} << 40U)};
-
 bool is_an_instant(Instant instant) noexcept {
-  return instant >= Instant{} && instant < last_instant;
+  return instant >= Instant{} && instant < keys::end_of_time;
 }
 
 void look_at(const Key& key, const KeyRing& ring, Findings findings) {

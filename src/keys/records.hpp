@@ -29,7 +29,7 @@ inline constexpr wire::Header key_record{
     wire::Field<&Key::announced_at>{"announced_at", "opens from here", must},
     wire::Field<&Key::activates_at>{"activates_at", "seals from here", must},
     wire::Field<&Key::retires_at>{"retires_at", "only opens from here", must},
-    wire::Field<&Key::expires_at>{"expires_at", "erased from here", must},
+    wire::Field<&Key::expires_at>{"expires_at", "opens nothing from here", must},
 };
 
 /// Without the secret, too.

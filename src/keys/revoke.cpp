@@ -6,6 +6,7 @@
 
 #include "base/encoding.hpp"
 #include "keys/cover.hpp"
+#include "keys/names.hpp"
 
 namespace stek {
 namespace {
@@ -16,12 +17,23 @@ bool has(const auto& entries, const KeyName& name, auto member) {
   return std::ranges::find(entries, name, member) != entries.end();
 }
 
+Instant tombstone_ends(const Key& key, Instant /*now*/) noexcept {
+  return key.expires_at;
+}
+
+/// An end of its own it has not, only the one that somebody chose who imported it: so for as long
+/// as one can be chosen.
+Instant tombstone_ends(const ForeignKey& key, Instant now) noexcept {
+  return std::max(key.expires_at, now + longest);
+}
+
 /// Erases the keys that `ends` is true of; their tombstones stay.
 template <class AnyKey>
 void bury(std::vector<AnyKey>& keys, const auto& ends, Instant now, KeyRing& ring) {
   std::erase_if(keys, [&](const AnyKey& key) {
     if (!ends(key)) return false;
-    ring.revoked.push_back({.name = key.name, .revoked_at = now, .until = key.expires_at});
+    ring.revoked.push_back(
+        {.name = key.name, .revoked_at = now, .until = tombstone_ends(key, now)});
     return true;
   });
 }

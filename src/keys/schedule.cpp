@@ -4,11 +4,13 @@
 
 #include <stek/ring.hpp>
 
+#include "keys/names.hpp"
+
 namespace stek {
 namespace {
 
 constexpr Seconds week = std::chrono::hours(24 * 7);
-constexpr Seconds longest = std::chrono::hours(24 * 366);
+using keys::longest;
 constexpr std::uint32_t most_ahead = 64;
 
 }  // namespace

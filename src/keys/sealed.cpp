@@ -105,6 +105,15 @@ std::expected<Document, Failure> seal_ring(const KeyRing& ring, const Kek& kek) 
   return blob;
 }
 
+const Kek* kek_of(Bytes blob, std::span<const Kek> keks) noexcept {
+  SealedHeader header;
+  if (blob.size() < header_size || !sealed_record.decode(blob.first<header_size>(), header)) {
+    return nullptr;
+  }
+  const auto kek = std::ranges::find(keks, header.kek, id_of);
+  return kek == keks.end() ? nullptr : &*kek;
+}
+
 std::expected<KeyRing, Failure> open_ring(Bytes blob, std::span<const Kek> keks) {
   return checked(open_unchecked_ring(blob, keks));
 }
@@ -112,8 +121,8 @@ std::expected<KeyRing, Failure> open_ring(Bytes blob, std::span<const Kek> keks)
 std::expected<KeyRing, Failure> open_unchecked_ring(Bytes blob, std::span<const Kek> keks) {
   const auto header = header_of(blob);
   if (!header) return std::unexpected(header.error());
-  const auto kek = std::ranges::find(keks, header->kek, id_of);
-  if (kek == keks.end()) {
+  const Kek* kek = kek_of(blob, keks);
+  if (kek == nullptr) {
     return std::unexpected(Failure{
         .error = Error::wrong_kek,
         .message = fmt::format("the ring is sealed under KEK {}, {}", to_hex(header->kek),

@@ -15,44 +15,91 @@ std::filesystem::path resolved(const std::filesystem::path& path) {
   return real.empty() ? path : real;
 }
 
-std::expected<KeyRing, Failure> ring_in(Bytes blob, const FileStoreOptions& options) {
-  if (keys::is_sealed(blob)) return keys::open_ring(blob, options.keks);
-  if (options.keks.empty() || options.take_plain) return keys::ring_from(blob);
+/// A ring, and what it was sealed under.
+struct Found {
+  KeyRing ring;
+  const Kek* kek = nullptr;  ///< nullptr: nothing
+};
+
+std::expected<Found, Failure> opened(Bytes blob, const FileStoreOptions& options) {
+  if (keys::is_sealed(blob)) {
+    auto ring = keys::open_ring(blob, options.keks);
+    if (!ring) return std::unexpected(std::move(ring.error()));
+    return Found{.ring = *std::move(ring), .kek = keys::kek_of(blob, options.keks)};
+  }
+  if (options.keks.empty() || options.take_plain) {
+    auto ring = keys::ring_from(blob);
+    if (!ring) return std::unexpected(std::move(ring.error()));
+    return Found{.ring = *std::move(ring)};
+  }
   return std::unexpected(
       Failure{.error = Error::wrong_kek,
               .message = "the ring is in plain, though a KEK is given: anyone could have put it",
               .hint = "if it is yours, 'stek keys rekey --take-plain' seals it"});
 }
 
-}  // namespace
+using Memory = std::optional<store::HighWater>;
 
-std::expected<KeyRing, Failure> FileStore::read_at(const std::filesystem::path& path) const {
+/// Nothing where nothing is to be remembered.
+std::expected<Memory, Failure> hold_memory(const FileStoreOptions& options) {
+  if (options.remember_in.empty()) return Memory();
+  auto held = store::HighWater::hold(options.remember_in);
+  if (!held) return std::unexpected(std::move(held.error()));
+  return Memory(*std::move(held));
+}
+
+std::expected<void, Failure> refuse_what_does_not_follow(const Memory& memory,
+                                                         const KeyRing& ring) {
+  if (!memory) return {};
+  if (auto refusal = memory->refusal(keys::mark_of(ring))) {
+    return std::unexpected(*std::move(refusal));
+  }
+  return {};
+}
+
+std::expected<Found, Failure> read_at(const std::filesystem::path& path,
+                                      const FileStoreOptions& options, Memory& memory) {
   const auto blob = store::read_ring_file(path);
   if (!blob) return std::unexpected(blob.error());
-  auto ring = ring_in(*blob, options_);
-  if (!ring) {
-    ring.error().message = path.string() + ": " + ring.error().message;
-    return ring;
+  auto found = opened(*blob, options);
+  if (!found) {
+    found.error().message = path.string() + ": " + found.error().message;
+    return found;
   }
-  if (options_.remember_in.empty()) return ring;
-  auto follows = store::remember(options_.remember_in, keys::mark_of(*ring));
+  auto follows = refuse_what_does_not_follow(memory, found->ring);
+  if (follows && memory) follows = memory->raise(keys::mark_of(found->ring));
   if (!follows) return std::unexpected(std::move(follows.error()));
-  return ring;
+  return found;
 }
 
-std::expected<void, Failure> FileStore::write_at(const std::filesystem::path& path,
-                                                 const KeyRing& ring) const {
-  auto blob = options_.keks.empty()
-                  ? std::expected<keys::Document, Failure>(keys::document_of(ring))
-                  : keys::seal_ring(ring, options_.keks.front());
+std::expected<void, Failure> write_at(const std::filesystem::path& path, const KeyRing& ring,
+                                      const Kek* kek, Memory& memory) {
+  if (auto follows = refuse_what_does_not_follow(memory, ring); !follows) return follows;
+  auto blob = kek == nullptr ? std::expected<keys::Document, Failure>(keys::document_of(ring))
+                             : keys::seal_ring(ring, *kek);
   if (!blob) return std::unexpected(std::move(blob.error()));
   if (auto written = store::replace_ring_file(path, *blob); !written) return written;
-  if (options_.remember_in.empty()) return {};
-  return store::remember(options_.remember_in, keys::mark_of(ring));
+  if (!memory) return {};
+  auto raised = memory->raise(keys::mark_of(ring));
+  if (!raised) {
+    raised.error().message =
+        "the ring is in place, but what was read last is not: " + raised.error().message;
+  }
+  return raised;
 }
 
+const Kek* first_of(const std::vector<Kek>& keks) noexcept {
+  return keks.empty() ? nullptr : &keks.front();
+}
+
+}  // namespace
+
 std::expected<KeyRing, Failure> FileStore::read() {
-  return read_at(path_);
+  auto memory = hold_memory(options_);
+  if (!memory) return std::unexpected(std::move(memory.error()));
+  auto found = read_at(path_, options_, *memory);
+  if (!found) return std::unexpected(std::move(found.error()));
+  return std::move(found->ring);
 }
 
 std::expected<void, Failure> FileStore::create(const KeyRing& ring) {
@@ -67,22 +114,29 @@ std::expected<void, Failure> FileStore::create(const KeyRing& ring) {
                 .message = "there is a ring, or something else, at " + path_.string() + " already",
                 .hint = "rotate a ring with 'stek keys rotate', or move it away first"});
   }
-  return write_at(path_, ring);
+  auto memory = hold_memory(options_);
+  if (!memory) return std::unexpected(std::move(memory.error()));
+  return write_at(path_, ring, first_of(options_.keks), *memory);
 }
 
 std::expected<KeyRing, Failure> FileStore::update(const RingChange& change) {
   const std::filesystem::path path = resolved(path_);
   auto lock = store::FileLock::take(path);
   if (!lock) return std::unexpected(std::move(lock.error()));
+  auto memory = hold_memory(options_);
+  if (!memory) return std::unexpected(std::move(memory.error()));
   store::remove_leftover(path);
-  auto ring = read_at(path);
-  if (!ring) return ring;
-  const std::uint64_t generation = ring->generation;
-  auto changed = change(*std::move(ring));
+  auto found = read_at(path, options_, *memory);
+  if (!found) return std::unexpected(std::move(found.error()));
+  const bool keep_kek = found->kek != nullptr && !options_.rekey;
+  const Kek* kek = keep_kek ? found->kek : first_of(options_.keks);
+  const std::uint64_t generation = found->ring.generation;
+  auto changed = change(std::move(found->ring));
   if (!changed || changed->generation == generation) return changed;
   if (auto flaw = flaw_of(*changed)) return std::unexpected(*std::move(flaw));
-  auto written = write_at(path, *changed);
-  if (!written) return std::unexpected(std::move(written.error()));
+  if (auto written = write_at(path, *changed, kek, *memory); !written) {
+    return std::unexpected(std::move(written.error()));
+  }
   return changed;
 }
 

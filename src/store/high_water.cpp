@@ -3,7 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/encoding.hpp"
-#include "store/ring_file.hpp"
+#include "store/secret_file.hpp"
 #include "wire/record.hpp"
 
 namespace stek::store {
@@ -28,7 +28,7 @@ Encoded encoded(const RingMark& mark) noexcept {
 
 /// What `file` remembers; nothing where there is no such file yet.
 std::expected<std::optional<RingMark>, Failure> remembered(const std::filesystem::path& file) {
-  const auto bytes = read_ring_file(file);
+  const auto bytes = read_secret_file(file, "what was read last");
   if (!bytes && bytes.error().error == Error::not_found) return std::nullopt;
   if (!bytes) return std::unexpected(bytes.error());
   RingMark mark;
@@ -44,20 +44,25 @@ std::expected<std::optional<RingMark>, Failure> remembered(const std::filesystem
 
 }  // namespace
 
-std::expected<void, Failure> remember(const std::filesystem::path& file,
-                                      const keys::RingMark& next) {
+std::expected<HighWater, Failure> HighWater::hold(const std::filesystem::path& file) {
   auto lock = FileLock::take(file);
   if (!lock) return std::unexpected(std::move(lock.error()));
   const auto held = remembered(file);
   if (!held) return std::unexpected(held.error());
-  if (*held == next) return {};
-  if (*held) {
-    const auto hint = fmt::format("remove {} to take it all the same", file.string());
-    if (auto refusal = keys::refusal_to_follow(**held, next, hint)) {
-      return std::unexpected(*std::move(refusal));
-    }
-  }
-  return replace_ring_file(file, encoded(next));
+  return HighWater(file, *std::move(lock), *held);
+}
+
+std::optional<Failure> HighWater::refusal(const RingMark& next) const {
+  if (!held_) return std::nullopt;
+  return keys::refusal_to_follow(*held_, next,
+                                 fmt::format("remove {} to take it all the same", file_.string()));
+}
+
+std::expected<void, Failure> HighWater::raise(const RingMark& next) {
+  if (held_ == next) return {};
+  if (auto written = replace_ring_file(file_, encoded(next)); !written) return written;
+  held_ = next;
+  return {};
 }
 
 }  // namespace stek::store

@@ -44,7 +44,7 @@ std::expected<KeyRing, Failure> MemoryStore::update(const RingChange& change) {
   const std::scoped_lock lock(state_->mutex);
   if (!state_->ring) return nothing_there();
   auto changed = change(state_->ring->copy());
-  if (!changed) return changed;
+  if (!changed || changed->generation == state_->ring->generation) return changed;
   if (auto flaw = flaw_of(*changed)) return std::unexpected(*std::move(flaw));
   state_->ring = changed->copy();
   return changed;

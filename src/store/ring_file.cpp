@@ -297,9 +297,17 @@ std::expected<void, Failure> keep_owner(int fd, const struct stat& old,
              "rotate as the ring's owner, who has to be in its group, or as root"));
 }
 
+/// What root makes in somebody's folder is theirs: their service has to open it, too.
+bool give_to_folder(int fd, const std::filesystem::path& path) {
+  struct stat folder{};
+  if (geteuid() != 0 || stat(folder_of(path).c_str(), &folder) != 0) return true;
+  return folder.st_uid == 0 || again([&] { return fchown(fd, folder.st_uid, folder.st_gid); }) == 0;
+}
+
 /// 0600 whatever the umask and the folder's default access control list.
 std::expected<void, Failure> close_to_others(int fd, const std::filesystem::path& path) {
   if (auto dropped = drop_inherited_list(fd, path); !dropped) return dropped;
+  if (!give_to_folder(fd, path)) return not_written("cannot set the owner of", path);
   if (again([&] { return fchmod(fd, 0600); }) == 0) return {};
   return not_written("cannot set the mode of", path);
 }
@@ -382,7 +390,7 @@ std::expected<keys::Document, Failure> read_ring_file(const std::filesystem::pat
   return document;
 }
 
-void remove_leftover(const std::filesystem::path& path) noexcept {
+void remove_leftover(const std::filesystem::path& path) {
   unlink(aside_of(path).c_str());
 }
 
@@ -407,7 +415,7 @@ std::expected<void, Failure> replace_ring_file(const std::filesystem::path& path
              "old one back; check the disk"));
 }
 
-bool on_memory(const std::filesystem::path& path) noexcept {
+bool on_memory(const std::filesystem::path& path) {
   struct statfs info{};
   const auto look = [&](const std::filesystem::path& place) {
     return again([&] { return statfs(place.c_str(), &info); }) == 0;
@@ -420,9 +428,11 @@ bool on_memory(const std::filesystem::path& path) noexcept {
 
 std::expected<FileLock, Failure> FileLock::take(const std::filesystem::path& ring_path) {
   const std::filesystem::path path = ring_path.string() + ".lock";
+  const bool is_new = access(path.c_str(), F_OK) != 0;
   const int fd = open_file(path, O_RDWR | O_CREAT, 0600);
   if (fd < 0) return not_locked(path, ring_path);
   FileLock lock(fd);
+  if (is_new && !give_to_folder(fd, path)) return not_locked(path, ring_path);
   // A writer holds it for milliseconds; one that was stopped must not stop all others without a
   // word.
   constexpr int tries = 2000;

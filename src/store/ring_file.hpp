@@ -21,11 +21,11 @@ std::expected<keys::Document, Failure> read_ring_file(const std::filesystem::pat
 std::expected<void, Failure> replace_ring_file(const std::filesystem::path& path, Bytes document);
 
 /// Removes what a killed writer left: it holds secrets. The caller holds the lock.
-void remove_leftover(const std::filesystem::path& path) noexcept;
+void remove_leftover(const std::filesystem::path& path);
 
 /// True when `path`, or its folder where it is not there yet, lies on a file system that ends with
 /// the machine's power (tmpfs, ramfs). False when that cannot be told.
-bool on_memory(const std::filesystem::path& path) noexcept;
+bool on_memory(const std::filesystem::path& path);
 
 /// An exclusive lock on PATH.lock, which the kernel gives back when its holder ends, however that
 /// happens.

@@ -81,16 +81,21 @@ std::expected<void, Failure> Live::read_and_take_over(Instant now) {
 }
 
 std::expected<KeyRing, Failure> Live::read(Instant now) {
-  // Before reading: what changes meanwhile is then seen at the next look.
-  store_mark_ = store_->mark();
-  if (own_ == nullptr) return store_->read();
-  return own_->update([&](KeyRing ring) { return advance(std::move(ring), now); });
+  if (own_ != nullptr) {
+    return own_->update([&](KeyRing ring) { return advance(std::move(ring), now); });
+  }
+  // Before reading: what changes meanwhile is then seen at the next look. And so is, once more,
+  // what could not be read.
+  const std::uint64_t mark = store_->mark();
+  auto ring = store_->read();
+  if (ring) store_mark_ = mark;
+  return ring;
 }
 
 std::expected<void, Failure> Live::take_over(const KeyRing& ring, Instant now) {
   const keys::RingMark mark = keys::mark_of(ring);
   if (auto failure = refusal(ring, mark)) return std::unexpected(*std::move(failure));
-  if (is_current(mark, now)) return {};
+  if (mark_ == mark && holds_all_of(ring, now)) return {};
   auto next = missing_keys(ring, now);
   if (!next) return std::unexpected(std::move(next.error()));
   publish({.id = ring.id,
@@ -103,9 +108,13 @@ std::expected<void, Failure> Live::take_over(const KeyRing& ring, Instant now) {
   return {};
 }
 
-bool Live::is_current(const keys::RingMark& mark, Instant now) const noexcept {
+/// And nothing beside. A clock that ran ahead and came back may have had keys erased that live.
+bool Live::holds_all_of(const KeyRing& ring, Instant now) const noexcept {
   const bool covers_domains = held_.empty() || held_.front().by_domain.size() == domains_.size();
-  return mark_ == mark && covers_domains && !something_ends(now);
+  const auto is_held = [&](const Key& key) {
+    return now >= key.expires_at || std::ranges::find(held_, key.name, name_of_held) != held_.end();
+  };
+  return covers_domains && !something_ends(now) && std::ranges::all_of(ring.keys, is_held);
 }
 
 bool Live::something_ends(Instant now) const noexcept {
@@ -131,8 +140,7 @@ std::optional<Failure> Live::refusal(const KeyRing& ring, const keys::RingMark& 
 }
 
 Live::HeldKey* Live::held(const KeyName& name) noexcept {
-  const auto found =
-      std::ranges::find(held_, name, [](const HeldKey& key) { return key.times.name; });
+  const auto found = std::ranges::find(held_, name, name_of_held);
   return found == held_.end() ? nullptr : &*found;
 }
 
@@ -298,7 +306,8 @@ void Live::look(Instant now, std::int64_t due) noexcept {
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock.owns_lock()) return;
     const std::uint64_t mark = store_->mark();
-    if (own_ != nullptr || something_ends(now) || mark == 0 || mark != store_mark_) {
+    const bool lapsed = snapshot_->sealing(now) == nullptr;
+    if (own_ != nullptr || lapsed || something_ends(now) || mark == 0 || mark != store_mark_) {
       [[maybe_unused]] const auto told_by_health = refresh_held(now);
     }
   } catch (...) {

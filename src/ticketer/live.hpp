@@ -69,6 +69,7 @@ class Live {
     std::vector<PagesPtr<ticket::TicketKey>> by_domain;
   };
   using Held = std::vector<HeldKey>;
+  static KeyName name_of_held(const HeldKey& key) noexcept { return key.times.name; }
   static constexpr std::int64_t look_interval = 10;
 
   void look(Instant now, std::int64_t due) noexcept;
@@ -82,7 +83,7 @@ class Live {
   std::expected<void, Failure> read_and_take_over(Instant now);
   std::expected<KeyRing, Failure> read(Instant now);
   std::optional<Failure> refusal(const KeyRing& ring, const keys::RingMark& next) const;
-  [[nodiscard]] bool is_current(const keys::RingMark& mark, Instant now) const noexcept;
+  [[nodiscard]] bool holds_all_of(const KeyRing& ring, Instant now) const noexcept;
   [[nodiscard]] bool something_ends(Instant now) const noexcept;
   std::expected<void, Failure> take_over(const KeyRing& ring, Instant now);
   std::optional<Failure> refuse_other_domains(const KeyRing& ring) const;

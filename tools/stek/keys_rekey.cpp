@@ -72,6 +72,7 @@ Result rekey(const RekeyOptions& options, const RingOption& where) {
 
 Job keys_rekey(CLI::App& app, RingOption& ring) {
   const auto options = std::make_shared<RekeyOptions>();
+  ring.rekey = true;
   app.add_flag("--take-plain", ring.take_plain, "seal a ring that is in plain");
   add_dry_run_option(app, options->dry_run);
   add_json_option(app, options->json);

@@ -81,6 +81,7 @@ std::expected<std::filesystem::path, Complaint> kek_file(const std::string& name
 
 std::expected<FileStoreOptions, Complaint> options_of(const RingOption& ring) {
   FileStoreOptions options;
+  options.rekey = ring.rekey;
   options.take_plain = ring.take_plain;
   options.remember_in = ring.remember;
   const auto files = kek_files(ring);

@@ -18,6 +18,7 @@ struct RingOption {
   std::string url;
   std::vector<std::string> keks;  ///< files, or credential:NAME; the first seals
   std::string remember;
+  bool rekey = false;       ///< seals under the first KEK, whatever the ring is under
   bool take_plain = false;  ///< takes a ring in plain beside KEKs, to seal it
 };
 

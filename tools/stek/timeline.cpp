@@ -1,6 +1,7 @@
 #include "timeline.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <set>
 
 #include "base/encoding.hpp"
@@ -124,8 +125,8 @@ std::vector<Event> events_of(const KeyRing& ring, Instant now) {
   for (const Tombstone& tombstone : ring.revoked) {
     events.add_erasure(tombstone.name, tombstone.until);
   }
-  std::ranges::stable_sort(events.list, {},
-                           [](const Event& event) { return std::pair(event.at, event.what); });
+  std::ranges::sort(events.list, {},
+                    [](const Event& event) { return std::tuple(event.at, event.what, event.key); });
   return std::move(events.list);
 }
 
