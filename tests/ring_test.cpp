@@ -427,6 +427,8 @@ TEST_CASE("an imported key that is weak, of another size or there already is ref
   std::ranges::copy(good.expose(), doubled.begin() + 32);
   const auto refusal = [](ForeignKey key) { return with_foreign(std::move(key)).error(); };
   CHECK_EQ(refusal(foreign_key(std::array<std::byte, 32>{})).error, Error::weak_secret);
+  CHECK_EQ(refusal(foreign_key(std::array<std::byte, 32>{})).hint,
+           "take that key out of its file; nothing was imported");
   CHECK_EQ(refusal(foreign_key(doubled, 80)).error, Error::weak_secret);
   CHECK_EQ(refusal(foreign_key(Bytes(good.expose()).first(31))).error, Error::invalid_ring);
   // The very secret of the ring's own key.

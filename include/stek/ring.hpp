@@ -153,8 +153,9 @@ std::expected<KeyRing, Failure> promote(KeyRing ring, Instant now, Seconds notic
 
 /// Ends the key `name` now: its secret is erased, and a tombstone keeps its name out of the ring
 /// until the end it was to have. An active key is followed at once by the announced one, else by a
-/// new one. A key that was revoked before leaves the ring as it is; `Error::no_such_key` for a name
-/// that the ring does not have.
+/// new one, which is dated back by up to a lead: by a clock that is behind, too, something seals. A
+/// key that was revoked before leaves the ring as it is; `Error::no_such_key` for a name that the
+/// ring does not have.
 std::expected<KeyRing, Failure> revoke(KeyRing ring, const KeyName& name, Instant now,
                                        const FreshSecret& fresh = random_secret);
 /// After a theft: ends every key of the ring, announced and foreign ones too. A new one seals from

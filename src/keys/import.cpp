@@ -25,7 +25,10 @@ std::expected<KeyRing, Failure> import_keys(KeyRing ring, std::vector<ForeignKey
     taken = true;
   }
   if (!taken) return ring;
-  return keys::next_generation(std::move(ring), now);
+  auto next = keys::next_generation(std::move(ring), now);
+  // The ring was without a flaw before.
+  if (!next) next.error().hint = "take that key out of its file; nothing was imported";
+  return next;
 }
 
 }  // namespace stek

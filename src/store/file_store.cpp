@@ -121,6 +121,8 @@ std::expected<void, Failure> FileStore::create(const KeyRing& ring) {
 
 std::expected<KeyRing, Failure> FileStore::update(const RingChange& change) {
   const std::filesystem::path path = resolved(path_);
+  // Nothing is locked for a ring that is not there.
+  if (store::mark_of(path) == 0) return read();
   auto lock = store::FileLock::take(path);
   if (!lock) return std::unexpected(std::move(lock.error()));
   auto memory = hold_memory(options_);

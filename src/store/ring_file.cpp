@@ -57,17 +57,6 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
-/// True for what lies in a Kubernetes volume: its files are links through a folder `..data` to one
-/// that is named after its time, `..2026_11_25_18_00_00.1`.
-bool in_kubernetes_volume(const std::filesystem::path& path) {
-  std::error_code ignored;
-  const std::filesystem::path real = std::filesystem::canonical(path, ignored);
-  const auto is_theirs = [](const std::filesystem::path& part) {
-    return part.native().size() > 2 && part.native().starts_with("..");
-  };
-  return std::ranges::any_of(path, is_theirs) || std::ranges::any_of(real, is_theirs);
-}
-
 Failure failed(std::string_view what, const std::filesystem::path& path, int number,
                std::string hint) {
   return {.error = number == ENOENT ? Error::not_found : Error::unreachable,
@@ -162,7 +151,7 @@ std::optional<Failure> refuse_file(int fd, const struct stat& info,
   }
   if (info.st_size > largest_ring) {
     return Failure{.error = Error::damaged,
-                   .message = fmt::format("{} is too large for a ring", path.string()),
+                   .message = fmt::format("{} is too large", path.string()),
                    .hint = {}};
   }
   return std::nullopt;
@@ -356,6 +345,15 @@ std::expected<FileLock, Failure> not_locked(const std::filesystem::path& lock,
 
 }  // namespace
 
+bool in_kubernetes_volume(const std::filesystem::path& path) {
+  std::error_code ignored;
+  const std::filesystem::path real = std::filesystem::canonical(path, ignored);
+  const auto is_theirs = [](const std::filesystem::path& part) {
+    return part.native().size() > 2 && part.native().starts_with("..");
+  };
+  return std::ranges::any_of(path, is_theirs) || std::ranges::any_of(real, is_theirs);
+}
+
 std::uint64_t mark_of(const std::filesystem::path& path) noexcept {
   struct stat info{};
   if (stat(path.c_str(), &info) != 0) return 0;
@@ -429,7 +427,7 @@ bool on_memory(const std::filesystem::path& path) {
 std::expected<FileLock, Failure> FileLock::take(const std::filesystem::path& ring_path) {
   const std::filesystem::path path = ring_path.string() + ".lock";
   const bool is_new = access(path.c_str(), F_OK) != 0;
-  const int fd = open_file(path, O_RDWR | O_CREAT, 0600);
+  const int fd = open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
   if (fd < 0) return not_locked(path, ring_path);
   FileLock lock(fd);
   if (is_new && !give_to_folder(fd, path)) return not_locked(path, ring_path);

@@ -23,6 +23,10 @@ std::expected<void, Failure> replace_ring_file(const std::filesystem::path& path
 /// Removes what a killed writer left: it holds secrets. The caller holds the lock.
 void remove_leftover(const std::filesystem::path& path);
 
+/// True for what lies in a Kubernetes volume: its files are links through a folder `..data` to one
+/// that is named after its time, `..2026_11_25_18_00_00.1`.
+bool in_kubernetes_volume(const std::filesystem::path& path);
+
 /// True when `path`, or its folder where it is not there yet, lies on a file system that ends with
 /// the machine's power (tmpfs, ramfs). False when that cannot be told.
 bool on_memory(const std::filesystem::path& path);

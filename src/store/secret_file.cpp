@@ -9,6 +9,7 @@ namespace {
 
 std::string hint_for(Error error, const std::filesystem::path& path) {
   if (error != Error::exposed) return {};
+  if (in_kubernetes_volume(path)) return "set 'defaultMode: 0400' of the secret's volume";
   return fmt::format("'chmod 600 {}'; if anyone may have read it, make another", path.string());
 }
 
