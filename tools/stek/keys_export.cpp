@@ -6,6 +6,7 @@
 #include "keys.hpp"
 #include "keys/succession.hpp"
 #include "output.hpp"
+#include "ring_option.hpp"
 #include "store/ring_url.hpp"
 #include "ticket/domain_ring.hpp"
 
@@ -36,11 +37,9 @@ std::expected<KeyRing, Failure> follow(const KeyRing& there, const KeyRing& expo
 /// Not as the ring's own store: a KEK in the environment is the ring's.
 std::expected<FileStore, Complaint> target_of(const ExportOptions& options) {
   FileStoreOptions how;
-  for (const std::string& file : options.to_keks) {
-    auto kek = read_kek(file);
-    if (!kek) return complain(std::move(kek.error()));
-    how.keks.push_back(*std::move(kek));
-  }
+  auto keks = keks_from(options.to_keks);
+  if (!keks) return std::unexpected(std::move(keks.error()));
+  how.keks = *std::move(keks);
   auto target = store_at(options.to, std::move(how));
   if (!target) return complain(Exit::usage, target.error().message, target.error().hint);
   return *std::move(target);
@@ -84,8 +83,9 @@ Job keys_export(CLI::App& app, RingOption& ring) {
   app.add_option("--to", options->to, "where to: file:PATH, or a path")
       ->type_name("URL")
       ->required();
-  app.add_option("--to-kek", options->to_keks, "seal what is written under this KEK's file")
-      ->type_name("FILE");
+  app.add_option("--to-kek", options->to_keks, "seal what is written under this KEK")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
   app.add_flag("--dry-run", options->dry_run, "say what would be done, write nothing");
   app.footer(
       "What is written opens and seals tickets of that domain and no other, and does not give\n"
