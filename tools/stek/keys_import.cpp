@@ -100,9 +100,9 @@ Job keys_import(CLI::App& app, RingOption& ring) {
   app.footer(
       "Takes the keys of nginx, HAProxy, Apache and the like into the ring as foreign keys, which\n"
       "it keeps as they came until they end, and which never seal: keys of 48 or 80 bytes, one\n"
-      "after the other, as they are, in hex, or a line of base64 each. A key that is there already\n"
-      "stays as it is. A weak one is refused; 'stek keys lint --from FILE' says all that is wrong\n"
-      "with a file.\n"
+      "after the other, as they are, in hex, or a line of base64 each. A key that is there\n"
+      "already stays as it is. A weak one is refused; 'stek keys lint --from FILE' says all that\n"
+      "is wrong with a file.\n"
       "\n"
       "Examples:\n"
       "  stek keys import --from /etc/nginx/ticket.key /etc/nginx/old-ticket.key\n"
