@@ -41,6 +41,7 @@ class Rotator:
         self.notices.bind(f'{place}.notify{id(self)}')
         self.notices.setblocking(False)
         os.chmod(self.notices.getsockname(), 0o777)
+        self.heard = ''
         self.process = subprocess.Popen(
             [STEK, 'keys', 'run', '--ring', place, *words], stderr=subprocess.PIPE, text=True,
             env={**os.environ, 'NOTIFY_SOCKET': self.notices.getsockname()}, **how)
@@ -52,6 +53,14 @@ class Rotator:
                 text += self.notices.recv(4096).decode()
             except BlockingIOError:
                 return text
+
+    def status(self):
+        self.heard += self.told()
+        lines = [line for line in self.heard.split('\n') if line.startswith('STATUS=')]
+        return lines[-1].removeprefix('STATUS=') if lines else ''
+
+    def look(self):
+        self.process.send_signal(signal.SIGHUP)
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -96,14 +105,48 @@ def trouble_is_said_once_and_overcome(folder):
     rotator = Rotator(place, '--allow-unlocked')
     check(wait_until(lambda: 'READY=1' in rotator.told()), 'it is ready')
     place.chmod(0o644)
-    check(wait_until(lambda: 'STATUS=not rotating' in rotator.told()), 'trouble is in the status')
-    time.sleep(2.5)
+    check(wait_until(lambda: rotator.status().startswith('not rotating')), 'trouble is in the status')
+    rotator.heard = ''
+    time.sleep(4)
+    check('WATCHDOG=1' not in rotator.told(), 'though something is due, it does not try each second')
+    # In other words, though it is the same trouble.
+    place.chmod(0o666)
+    rotator.look()
+    check(wait_until(lambda: 'WATCHDOG=1' in rotator.told()), 'it looks when it is told to')
     place.chmod(0o600)
     generation = ring_at(place)['generation']
+    rotator.look()
     check(wait_until(lambda: ring_at(place)['generation'] > generation), 'it goes on when the trouble is over')
+    check(wait_until(lambda: rotator.status().startswith('generation')), 'and the status says so')
     said = rotator.stop()
     check(said.count('stek: error') == 1, 'the trouble is said once')
     check('rotating again' in said, 'and that it is over')
+
+
+def trouble_is_over_though_nothing_is_due(folder):
+    place = folder / 'mended'
+    keys('init', '--ring', place)
+    rotator = Rotator(place, '--allow-unlocked')
+    check(wait_until(lambda: rotator.status().startswith('generation 1')), 'it is ready')
+    place.chmod(0o644)
+    rotator.look()
+    check(wait_until(lambda: rotator.status().startswith('not rotating')), 'a ring that others read is trouble')
+    place.chmod(0o600)
+    rotator.look()
+    check(wait_until(lambda: rotator.status().startswith('generation 1')), 'the status is as before the trouble')
+    rotator.stop()
+
+
+def a_reader_of_errors_goes(folder):
+    place = folder / 'unread'
+    keys('init', '--ring', place, *HASTY)
+    rotator = Rotator(place, '--allow-unlocked')
+    check(wait_until(lambda: 'READY=1' in rotator.told()), 'it is ready')
+    rotator.process.stderr.close()
+    generation = ring_at(place)['generation']
+    check(wait_until(lambda: ring_at(place)['generation'] > generation + 1), 'it rotates, though nobody reads what it says')
+    rotator.process.send_signal(signal.SIGTERM)
+    check(rotator.process.wait(timeout=10) == 0, 'and stops when it is told to')
 
 
 def a_hangup_looks_at_once(folder):
@@ -112,7 +155,7 @@ def a_hangup_looks_at_once(folder):
     rotator = Rotator(place, '--allow-unlocked')
     check(wait_until(lambda: 'READY=1' in rotator.told()), 'it is ready')
     check(not wait_until(lambda: 'WATCHDOG=1' in rotator.told(), 1.5), 'it sleeps while nothing is due')
-    rotator.process.send_signal(signal.SIGHUP)
+    rotator.look()
     check(wait_until(lambda: 'WATCHDOG=1' in rotator.told(), 5), 'SIGHUP looks at once')
     rotator.stop()
 
@@ -148,7 +191,8 @@ def no_ring(folder):
 
 
 with tempfile.TemporaryDirectory() as name:
-    for test in (a_key_seals_all_the_time, trouble_is_said_once_and_overcome, a_hangup_looks_at_once,
+    for test in (a_key_seals_all_the_time, trouble_is_said_once_and_overcome, trouble_is_over_though_nothing_is_due,
+                 a_reader_of_errors_goes, a_hangup_looks_at_once,
                  memory_that_cannot_be_locked, no_ring):
         test(Path(name))
 print(f'{checked} checks, {len(failures)} failed')

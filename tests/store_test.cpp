@@ -460,7 +460,7 @@ TEST_CASE("readers that remember are not told of a rollback while the ring is wr
   std::thread one(look);
   std::thread other(look);
   int writes = 0;
-  for (; writes < 2000 && reads < 30; ++writes) {
+  for (; writes < 50 || (writes < 2000 && reads < 30); ++writes) {
     CHECK(writer.update([](KeyRing held) { return rewritten(std::move(held), noon); }));
     // Who waits for the lock looks for it every few milliseconds.
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -469,7 +469,6 @@ TEST_CASE("readers that remember are not told of a rollback while the ring is wr
   one.join();
   other.join();
   CHECK_EQ(refused, 0);
-  CHECK(writes > 1);
   CHECK(reads >= 30);
 }
 

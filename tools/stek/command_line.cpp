@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <csignal>
 #include <exception>
 #include <map>
 #include <memory>
@@ -179,11 +180,18 @@ void forbid_core_dumps() noexcept {
   setrlimit(RLIMIT_CORE, &none);
 }
 
+/// A reader that has gone is an error of a write, which has a message and an exit code, and is no
+/// reason for a rotator to end.
+void ignore_broken_pipes() noexcept {
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
 }  // namespace
 
 int run(std::span<const Verb> verbs, int argc, const char* const* argv) noexcept {
   try {
     forbid_core_dumps();
+    ignore_broken_pipes();
     CommandLine line(verbs);
     return exit_of(parse_and_run(line, argc, argv));
   } catch (const wire::Json::exception&) {

@@ -14,7 +14,8 @@ namespace stek::tool {
 
 void add_key_file_option(CLI::App& app, std::vector<std::string>& files, const std::string& help);
 
-/// The keys in such a file, which is refused when others can read it.
-std::expected<std::vector<ForeignKey>, Complaint> read_key_file(const std::string& file);
+/// The keys in all of `files`; one that others can read is refused.
+std::expected<std::vector<ForeignKey>, Complaint> read_key_files(
+    const std::vector<std::string>& files);
 
 }  // namespace stek::tool

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <iostream>
 
@@ -37,12 +36,6 @@ std::expected<RingChanged, Failure> change_ring(RingStore& store, const RingChan
 
 namespace {
 
-template <class Entry>
-const Entry* find(const std::vector<Entry>& entries, const KeyName& name) {
-  const auto found = std::ranges::find(entries, name, &Entry::name);
-  return found == entries.end() ? nullptr : &*found;
-}
-
 bool is_as_before(const Key& key, const Key& before, Instant now) noexcept {
   return phase_of(before, now) == phase_of(key, now) && before.activates_at == key.activates_at &&
          before.retires_at == key.retires_at;
@@ -69,7 +62,7 @@ std::optional<KeyChange> change_of(const Key& key, const Key* before, Instant no
 /// What became of a key that is in the ring no more.
 template <class AnyKey>
 KeyChange departure_of(const AnyKey& key, const KeyRing& after, Instant now) {
-  if (find(after.revoked, key.name) != nullptr) {
+  if (entry_named(after.revoked, key.name) != nullptr) {
     return {"revoked", key.name, false, "was to end " + when(key.expires_at, now)};
   }
   const std::string_view tense = key.expires_at > now ? "was to end " : "expired ";
@@ -80,7 +73,8 @@ template <class AnyKey>
 void add_departures(std::vector<KeyChange>& changes, const std::vector<AnyKey>& before,
                     const std::vector<AnyKey>& now_there, const KeyRing& after, Instant now) {
   for (const AnyKey& key : before) {
-    if (find(now_there, key.name) == nullptr) changes.push_back(departure_of(key, after, now));
+    if (entry_named(now_there, key.name) == nullptr)
+      changes.push_back(departure_of(key, after, now));
   }
 }
 
@@ -89,16 +83,16 @@ std::vector<KeyChange> changes_between(const KeyRing& before, const KeyRing& aft
   add_departures(changes, before.keys, after.keys, after, now);
   add_departures(changes, before.foreign, after.foreign, after, now);
   for (const Key& key : after.keys) {
-    if (auto change = change_of(key, find(before.keys, key.name), now)) {
+    if (auto change = change_of(key, entry_named(before.keys, key.name), now)) {
       changes.push_back(*std::move(change));
     }
   }
   for (const ForeignKey& key : after.foreign) {
-    if (find(before.foreign, key.name) != nullptr) continue;
+    if (entry_named(before.foreign, key.name) != nullptr) continue;
     changes.push_back({"imported", key.name, false, "opens until " + when(key.expires_at, now)});
   }
   for (const Tombstone& tombstone : before.revoked) {
-    if (find(after.revoked, tombstone.name) != nullptr) continue;
+    if (entry_named(after.revoked, tombstone.name) != nullptr) continue;
     changes.push_back(
         {"forgotten", tombstone.name, false, "revoked " + when(tombstone.revoked_at, now)});
   }

@@ -1,6 +1,7 @@
 // What a verb does to the keys of a ring, or would do in a dry run.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,13 @@
 #include "wire/json.hpp"
 
 namespace stek::tool {
+
+/// Of keys, foreign keys or tombstones; nullptr where none of them has this name.
+template <class Entry>
+const Entry* entry_named(const std::vector<Entry>& entries, const KeyName& name) {
+  const auto found = std::ranges::find(entries, name, &Entry::name);
+  return found == entries.end() ? nullptr : &*found;
+}
 
 /// What a change did to one key.
 struct KeyChange {

@@ -4,8 +4,12 @@
 #include <fmt/core.h>
 
 #include "keys.hpp"
+#include "keys/sealed.hpp"
 #include "keys/succession.hpp"
+#include "keys_change.hpp"
 #include "output.hpp"
+#include "ring_option.hpp"
+#include "store/ring_file.hpp"
 #include "store/ring_url.hpp"
 #include "ticket/domain_ring.hpp"
 
@@ -19,39 +23,114 @@ struct ExportOptions {
   bool dry_run = false;
 };
 
-/// `exported` in place of an earlier export of the same ring and domain.
-std::expected<KeyRing, Failure> follow(const KeyRing& there, const KeyRing& exported) {
-  constexpr std::string_view hint = "name another place with --to, or move that ring away";
+/// Where to, and sealed under what: a KEK in the environment is the ring's.
+struct Target {
+  std::filesystem::path path;
+  std::vector<Kek> keks;
+};
+
+/// Where a link leads: it stays, as it does when a ring is rotated.
+std::filesystem::path resolved(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_symlink(path, ignored)) return path;
+  auto real = std::filesystem::canonical(path, ignored);
+  return real.empty() ? path : real;
+}
+
+std::expected<Target, Complaint> target_of(const ExportOptions& options) {
+  auto keks = keks_from(options.to_keks);
+  if (!keks) return std::unexpected(std::move(keks.error()));
+  const auto store = store_at(options.to);
+  if (!store) return complain(Exit::usage, store.error().message, store.error().hint);
+  return Target{.path = resolved(store->path()), .keks = *std::move(keks)};
+}
+
+std::unexpected<Failure> refuse(Error error, const Target& target, std::string_view what) {
+  return std::unexpected(
+      Failure{.error = error,
+              .message = fmt::format("{} {}", target.path.string(), what),
+              .hint = "name another place with --to, or move what is there away first"});
+}
+
+/// Only an earlier export of the same ring and domain gives way.
+std::expected<void, Failure> may_replace(const Target& target, const KeyRing& there,
+                                         const KeyRing& exported) {
+  if (!there.domain) return refuse(Error::other_ring, target, "holds a ring of all domains");
   if (there.domain != exported.domain) {
-    return std::unexpected(
-        Failure{.error = Error::other_ring,
-                .message = "at the place to export to is a ring that is not of this domain",
-                .hint = std::string(hint)});
+    return refuse(Error::other_ring, target, "holds the ring of another domain");
   }
-  auto refusal = keys::refusal_to_follow(keys::mark_of(there), keys::mark_of(exported), hint);
-  if (refusal) return std::unexpected(*std::move(refusal));
-  return exported.copy();
+  const auto refusal = keys::refusal_to_follow(keys::mark_of(there), keys::mark_of(exported), {});
+  if (!refusal) return {};
+  if (refusal->error == Error::other_ring) {
+    return refuse(Error::other_ring, target, "was exported from another ring");
+  }
+  return refuse(refusal->error, target,
+                fmt::format("holds {} generation {}, exported would be {}",
+                            there.generation == exported.generation ? "another" : "the newer",
+                            there.generation, exported.generation));
 }
 
-/// Not as the ring's own store: a KEK in the environment is the ring's.
-std::expected<FileStore, Complaint> target_of(const ExportOptions& options) {
-  FileStoreOptions how;
-  for (const std::string& file : options.to_keks) {
-    auto kek = read_kek(file);
-    if (!kek) return complain(std::move(kek.error()));
-    how.keks.push_back(*std::move(kek));
-  }
-  auto target = store_at(options.to, std::move(how));
-  if (!target) return complain(Exit::usage, target.error().message, target.error().hint);
-  return *std::move(target);
+std::expected<KeyRing, Failure> ring_at(const Target& target, Bytes blob) {
+  // One in plain does no harm beside a KEK: nothing of it is kept.
+  auto ring = keys::is_sealed(blob) ? keys::open_ring(blob, target.keks) : keys::ring_from(blob);
+  if (ring) return ring;
+  Failure& failure = ring.error();
+  failure.message = fmt::format("{}: {}", target.path.string(), failure.message);
+  failure.hint = failure.error == Error::wrong_kek
+                     ? "name its KEK too, in a second --to-kek, or move it away first"
+                     : "name another place with --to, or move what is there away first";
+  return ring;
 }
 
-std::expected<void, Failure> put(RingStore& store, const KeyRing& exported) {
-  auto created = store.create(exported);
-  if (created || created.error().error != Error::already_there) return created;
-  auto updated = store.update([&](const KeyRing& there) { return follow(there, exported); });
-  if (!updated) return std::unexpected(std::move(updated.error()));
-  return {};
+bool is_sealed_as_asked(const Target& target, Bytes blob) {
+  if (target.keks.empty()) return !keys::is_sealed(blob);
+  return keys::is_sealed(blob) && keys::open_ring(blob, std::span(target.keks).first(1));
+}
+
+/// Whether there is anything to write.
+std::expected<bool, Failure> is_wanted(const Target& target, const KeyRing& exported) {
+  const auto blob = store::read_ring_file(target.path);
+  if (!blob && blob.error().error == Error::not_found) return true;
+  if (!blob) return std::unexpected(blob.error());
+  const auto there = ring_at(target, *blob);
+  if (!there) return std::unexpected(there.error());
+  if (auto may = may_replace(target, *there, exported); !may) {
+    return std::unexpected(std::move(may.error()));
+  }
+  return there->generation != exported.generation || !is_sealed_as_asked(target, *blob);
+}
+
+std::expected<void, Failure> write(const Target& target, const KeyRing& exported) {
+  if (auto flaw = flaw_of(exported)) return std::unexpected(*std::move(flaw));
+  auto blob = target.keks.empty()
+                  ? std::expected<keys::Document, Failure>(keys::document_of(exported))
+                  : keys::seal_ring(exported, target.keks.front());
+  if (!blob) return std::unexpected(std::move(blob.error()));
+  return store::replace_ring_file(target.path, *blob);
+}
+
+/// False when it was there already. Not by an update of the store, which writes nothing at an equal
+/// generation, though the KEK may be another.
+std::expected<bool, Failure> put(const Target& target, const KeyRing& exported) {
+  const auto lock = store::FileLock::take(target.path);
+  if (!lock) return std::unexpected(lock.error());
+  auto wanted = is_wanted(target, exported);
+  if (!wanted || !*wanted) return wanted;
+  if (auto written = write(target, exported); !written) {
+    return std::unexpected(std::move(written.error()));
+  }
+  return true;
+}
+
+std::string describe(const ExportOptions& options, const KeyRing& exported, bool wanted) {
+  if (!wanted) {
+    return fmt::format("{} is there already, generation {}; nothing written", options.to,
+                       exported.generation);
+  }
+  const std::size_t count = exported.keys.size();
+  return fmt::format("{} {} {} of domain '{}', generation {}, to {}",
+                     options.dry_run ? "would write" : "wrote", count, count == 1 ? "key" : "keys",
+                     options.domain, exported.generation, options.to);
 }
 
 Result export_domain(const ExportOptions& options, const RingOption& where) {
@@ -63,14 +142,9 @@ Result export_domain(const ExportOptions& options, const RingOption& where) {
   if (!exported) return complain(std::move(exported.error()));
   auto target = target_of(options);
   if (!target) return std::unexpected(std::move(target.error()));
-  if (!options.dry_run) {
-    if (auto done = put(*target, *exported); !done) return complain(std::move(done.error()));
-  }
-  const std::size_t count = exported->keys.size();
-  say("note",
-      fmt::format("{} {} {} of domain '{}', generation {}, to {}",
-                  options.dry_run ? "would write" : "wrote", count, count == 1 ? "key" : "keys",
-                  options.domain, exported->generation, options.to));
+  const auto wanted = options.dry_run ? is_wanted(*target, *exported) : put(*target, *exported);
+  if (!wanted) return complain(wanted.error());
+  say("note", describe(options, *exported, *wanted));
   return Exit::done;
 }
 
@@ -84,16 +158,20 @@ Job keys_export(CLI::App& app, RingOption& ring) {
   app.add_option("--to", options->to, "where to: file:PATH, or a path")
       ->type_name("URL")
       ->required();
-  app.add_option("--to-kek", options->to_keks, "seal what is written under this KEK's file")
-      ->type_name("FILE");
-  app.add_flag("--dry-run", options->dry_run, "say what would be done, write nothing");
+  app.add_option("--to-kek", options->to_keks, "seal what is written under this KEK")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  add_dry_run_option(app, options->dry_run);
   app.footer(
       "What is written opens and seals tickets of that domain and no other, and does not give\n"
       "the ring's keys back. A Ticketer reads it as any ring; nobody can rotate it. Export again\n"
-      "after each rotation: the next key has to arrive within the lead.\n"
+      "after each rotation, as the next key has to arrive within the lead, and at once after a\n"
+      "revocation: until then the machine opens tickets under the revoked key. To replace the KEK\n"
+      "of an export, name both, the new one first.\n"
       "\n"
       "Examples:\n"
-      "  stek keys export --domain shop --to /srv/shop/ring.json");
+      "  stek keys export --domain shop --to /srv/shop/ring.json\n"
+      "  stek keys export --domain shop --to /srv/shop/ring.json --to-kek /srv/shop/kek");
   return [options, &ring] { return export_domain(*options, ring); };
 }
 

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <memory>
 
 #include "key_file_option.hpp"
@@ -19,17 +18,6 @@ struct ImportOptions {
   bool dry_run = false;
   bool json = false;
 };
-
-std::expected<std::vector<ForeignKey>, Complaint> read_all_files(
-    const std::vector<std::string>& files) {
-  std::vector<ForeignKey> all;
-  for (const std::string& file : files) {
-    auto keys = read_key_file(file);
-    if (!keys) return std::unexpected(std::move(keys.error()));
-    std::ranges::move(*keys, std::back_inserter(all));
-  }
-  return all;
-}
 
 std::vector<ForeignKey> stamped(const std::vector<ForeignKey>& keys, Instant now, Instant end) {
   std::vector<ForeignKey> stamped;
@@ -60,7 +48,7 @@ Result import(const ImportOptions& options, const RingOption& where) {
   if (auto flaw = flaw_of(options, now)) return complain(Exit::usage, *std::move(flaw));
   auto store = store_named(where);
   if (!store) return std::unexpected(std::move(store.error()));
-  const auto keys = read_all_files(options.from);
+  const auto keys = read_key_files(options.from);
   if (!keys) return std::unexpected(keys.error());
   const RingChange change = [&](KeyRing ring) {
     auto taken = stamped(*keys, now, end_of(options, ring.schedule, now));
@@ -100,9 +88,9 @@ Job keys_import(CLI::App& app, RingOption& ring) {
   app.footer(
       "Takes the keys of nginx, HAProxy, Apache and the like into the ring as foreign keys, which\n"
       "it keeps as they came until they end, and which never seal: keys of 48 or 80 bytes, one\n"
-      "after the other, as they are, in hex, or a line of base64 each. One that is there already\n"
-      "stays as it is, and a weak one is refused: 'stek keys lint --from FILE' says all that is\n"
-      "wrong with a file.\n"
+      "after the other, as they are, in hex, or a line of base64 each. A key that is there\n"
+      "already stays as it is. A weak one is refused; 'stek keys lint --from FILE' says all that\n"
+      "is wrong with a file.\n"
       "\n"
       "Examples:\n"
       "  stek keys import --from /etc/nginx/ticket.key /etc/nginx/old-ticket.key\n"

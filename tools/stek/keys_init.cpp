@@ -131,7 +131,8 @@ Result init(const InitOptions& options, const RingOption& where) {
   auto printed = print_ring(*ring, now, options.json);
   warn_of_plain_ring(where, store->path());
   say("note", fmt::format("made {}; its first key seals now", store->path().string()));
-  say("hint", "run 'stek keys rotate' from a timer, every few minutes: it does only what is due");
+  say("hint",
+      "let 'stek keys run' rotate it, or 'stek keys rotate' from a timer, every few minutes");
   return printed;
 }
 

@@ -112,11 +112,9 @@ std::expected<void, Failure> look_at_ring_file(Findings& findings,
 std::expected<Findings, Complaint> look(const LintOptions& options, const RingOption& where) {
   Findings findings;
   if (!options.from.empty()) {
-    for (const std::string& file : options.from) {
-      auto keys = read_key_file(file);
-      if (!keys) return std::unexpected(std::move(keys.error()));
-      look_at_server_keys(findings, *std::move(keys), system_now());
-    }
+    auto keys = read_key_files(options.from);
+    if (!keys) return std::unexpected(std::move(keys.error()));
+    look_at_server_keys(findings, *std::move(keys), system_now());
     return findings;
   }
   const auto keks = look_at_keks(findings, where);
@@ -205,8 +203,9 @@ Job keys_lint(CLI::App& app, RingOption& ring) {
   app.footer(
       "Says of every key whether it is random and in order, and what is wrong if not: a secret\n"
       "that is zero, counts, repeats itself, is text or published, is part of another, a name of\n"
-      "another secret, instants that contradict each other. With --kek, of the KEK too. Exit code\n"
-      "1 when something is wrong. No secret is printed.\n"
+      "another secret, instants that contradict each other. With --kek, of the KEK too. Several\n"
+      "files are looked at as one, so that a key that two of them hold shows. Exit code 1 when\n"
+      "something is wrong. No secret is printed.\n"
       "\n"
       "Examples:\n"
       "  stek keys lint\n"

@@ -14,10 +14,7 @@ Result list(bool json, const RingOption& where) {
   if (!ring) return complain(ring.error());
   const Instant now = system_now();
   auto printed = print_ring(*ring, now, json);
-  if (active_key(*ring, now) == nullptr) {
-    say("warning", "no key seals, so no ticket is issued");
-    say("hint", "run 'stek keys rotate'");
-  }
+  warn_where_none_seals(*ring, now);
   return printed;
 }
 

@@ -128,14 +128,22 @@ Result print_revocation(const RingChanged& changed, const Loss& loss, bool json,
   return print_json(document);
 }
 
+std::expected<void, Complaint> confirm_loss(const KeyRing& seen, const Target& target,
+                                            const RevokeOptions& options) {
+  if (options.dry_run) return {};
+  const Instant now = system_now();
+  warn(describe(loss_of(seen, target, now), now));
+  return confirm(options.yes, "revoke", "revoke now?", "not revoked");
+}
+
 Result revoke_target(FileStore& store, const Target& target, const KeyRing& seen,
-                     const RevokeOptions& options, Instant now) {
-  Loss loss = loss_of(seen, target, now);
-  if (!options.dry_run) {
-    warn(describe(loss, now));
-    auto sure = confirm(options.yes, "revoke", "revoke now?", "not revoked");
-    if (!sure) return std::unexpected(std::move(sure.error()));
+                     const RevokeOptions& options) {
+  if (auto sure = confirm_loss(seen, target, options); !sure) {
+    return std::unexpected(std::move(sure.error()));
   }
+  // Somebody may have taken long to answer.
+  const Instant now = system_now();
+  Loss loss;
   const RingChange change = [&](KeyRing ring) {
     loss = loss_of(ring, target, now);
     return target ? revoke(std::move(ring), *target, now) : revoke_all(std::move(ring), now);
@@ -159,13 +167,13 @@ Result revoke(const RevokeOptions& options, const RingOption& where) {
   if (!store) return std::unexpected(std::move(store.error()));
   const auto ring = store->read();
   if (!ring) return complain(ring.error());
-  const Instant now = system_now();
-  if (options.all) return revoke_target(*store, std::nullopt, *ring, options, now);
+  if (options.all) return revoke_target(*store, std::nullopt, *ring, options);
   const auto name = key_named(*ring, options.name);
   if (!name) return std::unexpected(name.error());
   const auto tombstone = std::ranges::find(ring->revoked, *name, &Tombstone::name);
-  if (tombstone != ring->revoked.end()) return already_revoked(*tombstone, options.json, now);
-  return revoke_target(*store, *name, *ring, options, now);
+  if (tombstone != ring->revoked.end())
+    return already_revoked(*tombstone, options.json, system_now());
+  return revoke_target(*store, *name, *ring, options);
 }
 
 }  // namespace
@@ -182,7 +190,8 @@ Job keys_revoke(CLI::App& app, RingOption& ring) {
       "Ends a stolen key: its secret is erased, and its name kept out of the ring until the end\n"
       "that it was to have. Where it sealed, the announced key seals at once, else a new one.\n"
       "Whoever copied the ring has the announced key too: after such a theft, --all.\n"
-      "Tickets that were issued under it die; their clients do full handshakes.\n"
+      "Tickets that were issued under it die; their clients do full handshakes. A machine with an\n"
+      "exported ring opens them until it has a new one: 'stek keys export' again for each.\n"
       "\n"
       "Examples:\n"
       "  stek keys revoke db46ef85 --dry-run\n"

@@ -80,23 +80,32 @@ std::expected<Turn, Failure> take_turn(RingStore& store, Instant now) {
               .text = describe(*ring, now)};
 }
 
-/// What went wrong is said once, not once a minute.
+void tell_status(const Turn& turn) {
+  tell_service_manager("STATUS=" + turn.text + "\n");
+}
+
+/// What went wrong is said once, not once a minute; by its kind, as a message may have numbers in
+/// it that change.
 class Troubles {
  public:
   void met(const Failure& failure) {
-    if (failure.message == last_) return;
-    last_ = failure.message;
+    if (troubled_ && failure.error == last_) return;
+    troubled_ = true;
+    last_ = failure.error;
     say("error", failure.message);
     if (!failure.hint.empty()) say("hint", failure.hint);
     tell_service_manager("STATUS=not rotating: " + failure.message + "\n");
   }
-  void over() {
-    if (!last_.empty()) say("note", "rotating again");
-    last_.clear();
+  void over(const Turn& turn) {
+    if (!troubled_) return;
+    troubled_ = false;
+    say("note", "rotating again");
+    tell_status(turn);
   }
 
  private:
-  std::string last_;
+  bool troubled_ = false;
+  Error last_{};
 };
 
 Result rotate_until_told_to_stop(RingStore& store, Instant due, const sigset_t& signals) {
@@ -109,13 +118,15 @@ Result rotate_until_told_to_stop(RingStore& store, Instant due, const sigset_t& 
     const auto turn = take_turn(store, now);
     if (!turn) {
       troubles.met(turn.error());
+      // What was due still is, and would be tried once a second.
+      due = now + longest_sleep;
       continue;
     }
-    troubles.over();
+    troubles.over(*turn);
     due = turn->due;
     if (!turn->changed) continue;
     say("note", turn->text);
-    tell_service_manager("STATUS=" + turn->text + "\n");
+    tell_status(*turn);
   }
   tell_service_manager("STOPPING=1\n");
   say("note", "stopped");
@@ -144,8 +155,8 @@ Job keys_run(CLI::App& app, RingOption& ring) {
                "run though memory cannot be locked against swapping");
   app.footer(
       "Rotates when something is due, and looks once a minute besides. SIGHUP looks at once,\n"
-      "SIGTERM stops. Errors are said once and tried again. Two may run on one ring: each does\n"
-      "what the other has not done. tools/stek/stek-keys.service is a unit for it.\n"
+      "SIGTERM stops. Errors are said once, and it tries again each minute. Two may run on one\n"
+      "ring: each does what the other has not done. stek-keys.service is a unit for it.\n"
       "\n"
       "Examples:\n"
       "  stek keys run --ring /var/lib/stek/ring.json\n"

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "domain_text.hpp"
 #include "keys/cover.hpp"
 #include "keys/document.hpp"
 #include "output.hpp"
@@ -44,7 +45,7 @@ wire::Json json_of(const KeyRing& ring, Instant now) {
   add_phases(json["keys"], ring.keys, ring.schedule, now);
   if (!ring.foreign.empty()) add_phases(json["foreign"], ring.foreign, ring.schedule, now);
   json["now"] = json_of(now);
-  json["next_due"] = json_of(next_due(ring, now));
+  if (!ring.domain) json["next_due"] = json_of(next_due(ring, now));
   return json;
 }
 
@@ -56,12 +57,16 @@ std::string describe(const Schedule& schedule) {
                      text_of(schedule.lifetime), text_of(schedule.skew), schedule.ahead);
 }
 
+/// Nobody rotates an exported ring.
 std::string outline_of(const KeyRing& ring, Instant now) {
   return fmt::format(
       "profile    {}\n"
       "schedule   {}\n"
-      "rotation   due {}\n",
-      name_of(ring.schedule.profile), describe(ring.schedule), next_rotation(ring, now));
+      "{}\n",
+      name_of(ring.schedule.profile), describe(ring.schedule),
+      ring.domain
+          ? fmt::format("domain     {}, of which it is an export", domain_text(*ring.domain))
+          : fmt::format("rotation   due {}", next_rotation(ring, now)));
 }
 
 /// Of a key past its end, whose secret stays for a lead.
@@ -125,6 +130,12 @@ std::string describe(const KeyRing& ring, Instant now) {
   for (const ForeignKey& key : ring.foreign) text += describe(key, ring.schedule, now);
   for (const Tombstone& tombstone : ring.revoked) text += describe(tombstone, now);
   return text;
+}
+
+void warn_where_none_seals(const KeyRing& ring, Instant now) {
+  if (active_key(ring, now) != nullptr) return;
+  say("warning", "no key seals, so no ticket is issued");
+  say("hint", ring.domain ? "export the ring again: 'stek keys export'" : "run 'stek keys rotate'");
 }
 
 void add_json_option(CLI::App& app, bool& json) {

@@ -57,10 +57,7 @@ Result timeline(const TimelineOptions& options, const RingOption& where) {
   if (!ring) return complain(ring.error());
   const Instant now = system_now();
   auto printed = print_timeline(*ring, now, options);
-  if (active_key(*ring, now) == nullptr) {
-    say("warning", "no key seals, so no ticket is issued");
-    say("hint", "run 'stek keys rotate'");
-  }
+  warn_where_none_seals(*ring, now);
   return printed;
 }
 

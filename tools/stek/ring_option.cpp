@@ -79,18 +79,31 @@ std::expected<std::filesystem::path, Complaint> kek_file(const std::string& name
   return std::filesystem::path(folder) / credential;
 }
 
+std::expected<std::vector<std::filesystem::path>, Complaint> files_of(
+    const std::vector<std::string>& names) {
+  std::vector<std::filesystem::path> files;
+  for (const std::string& name : names) {
+    auto file = kek_file(name);
+    if (!file) return std::unexpected(std::move(file.error()));
+    files.push_back(*std::move(file));
+  }
+  return files;
+}
+
+std::vector<std::string> names_of_keks(const RingOption& ring) {
+  if (!ring.keks.empty()) return ring.keks;
+  const std::string by_environment = environment("STEK_KEK");
+  return by_environment.empty() ? std::vector<std::string>() : std::vector{by_environment};
+}
+
 std::expected<FileStoreOptions, Complaint> options_of(const RingOption& ring) {
   FileStoreOptions options;
   options.rekey = ring.rekey;
   options.take_plain = ring.take_plain;
   options.remember_in = ring.remember;
-  const auto files = kek_files(ring);
-  if (!files) return std::unexpected(files.error());
-  for (const std::filesystem::path& file : *files) {
-    auto kek = read_kek(file);
-    if (!kek) return complain(std::move(kek.error()));
-    options.keks.push_back(*std::move(kek));
-  }
+  auto keks = keks_from(names_of_keks(ring));
+  if (!keks) return std::unexpected(std::move(keks.error()));
+  options.keks = *std::move(keks);
   return options;
 }
 
@@ -117,16 +130,19 @@ std::expected<std::filesystem::path, Complaint> ring_path(const RingOption& ring
 }
 
 std::expected<std::vector<std::filesystem::path>, Complaint> kek_files(const RingOption& ring) {
-  std::vector<std::string> names = ring.keks;
-  const std::string by_environment = environment("STEK_KEK");
-  if (names.empty() && !by_environment.empty()) names.push_back(by_environment);
-  std::vector<std::filesystem::path> files;
-  for (const std::string& name : names) {
-    auto file = kek_file(name);
-    if (!file) return std::unexpected(std::move(file.error()));
-    files.push_back(*std::move(file));
+  return files_of(names_of_keks(ring));
+}
+
+std::expected<std::vector<Kek>, Complaint> keks_from(const std::vector<std::string>& names) {
+  const auto files = files_of(names);
+  if (!files) return std::unexpected(files.error());
+  std::vector<Kek> keks;
+  for (const std::filesystem::path& file : *files) {
+    auto kek = read_kek(file);
+    if (!kek) return complain(std::move(kek.error()));
+    keks.push_back(*std::move(kek));
   }
-  return files;
+  return keks;
 }
 
 }  // namespace stek::tool

@@ -35,4 +35,8 @@ std::expected<std::filesystem::path, Complaint> ring_path(const RingOption& ring
 /// that systemd hands to a unit with LoadCredential=.
 std::expected<std::vector<std::filesystem::path>, Complaint> kek_files(const RingOption& ring);
 
+/// The KEKs in the files of these names, which may be credential:NAME. A KEK given by its bytes is
+/// refused, and not repeated.
+std::expected<std::vector<Kek>, Complaint> keks_from(const std::vector<std::string>& names);
+
 }  // namespace stek::tool

@@ -113,7 +113,9 @@ struct Events {
 
 std::vector<Event> events_of(const KeyRing& ring, Instant now) {
   Events events{.now = now, .schedule = ring.schedule, .list = {}};
-  events.list.push_back({next_due(ring, now), Happening::rotation_due, std::nullopt});
+  if (!ring.domain) {
+    events.list.push_back({next_due(ring, now), Happening::rotation_due, std::nullopt});
+  }
   for (const Key& key : ring.keys) {
     events.add(key.name, Happening::seals, key.activates_at);
     if (key.retires_at < key.expires_at) {
@@ -137,6 +139,7 @@ Timeline timeline_of(const KeyRing& ring, Instant now) {
   const Window window = window_of(bars, now);
   const std::size_t digits = digits_needed(bars);
   return {.ring = ring.id,
+          .domain = ring.domain,
           .now = now,
           .from = window.from,
           .until = window.until,
@@ -150,9 +153,8 @@ std::vector<Event> next_of(const Timeline& timeline) {
   const auto count = std::min(all.size(), most_shown);
   std::vector<Event> next(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count));
   const auto is_rotation = [](const Event& event) { return event.what == Happening::rotation_due; };
-  if (std::ranges::none_of(next, is_rotation)) {
-    next.back() = *std::ranges::find_if(all, is_rotation);
-  }
+  const auto rotation = std::ranges::find_if(all, is_rotation);
+  if (rotation != all.end() && std::ranges::none_of(next, is_rotation)) next.back() = *rotation;
   return next;
 }
 

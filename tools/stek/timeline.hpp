@@ -36,6 +36,7 @@ struct Event {
 
 struct Timeline {
   RingId ring{};
+  std::optional<std::string> domain;  ///< of an exported ring, which nobody rotates
   Instant now{};
   Instant from{};             ///< what to show: a second at least, and `now`
   Instant until{};            ///< foreign and revoked keys may go on beyond it
@@ -48,7 +49,7 @@ struct Timeline {
 /// ended a lead ago is erased at the rotation that is due.
 Timeline timeline_of(const KeyRing& ring, Instant now);
 
-/// The first of its events, as many as are read at a glance, and among them the rotation.
+/// The first of its events, as many as are read at a glance, and among them the rotation, if any.
 std::vector<Event> next_of(const Timeline& timeline);
 constexpr std::size_t most_shown = 14;
 

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "base/encoding.hpp"
+#include "domain_text.hpp"
 #include "time_text.hpp"
 #include "timeline_axis.hpp"
 
@@ -245,8 +246,11 @@ std::string events_of(const Timeline& timeline, std::size_t width) {
 }  // namespace
 
 std::string text_of(const Timeline& timeline, const TextStyle& style) {
-  return fmt::format("ring  {}\nnow   {}\n\n{}\n{}", to_hex(timeline.ring), utc(timeline.now),
-                     picture_of(timeline, style), events_of(timeline, style.width));
+  const std::string domain =
+      timeline.domain ? fmt::format("domain {}\n", domain_text(*timeline.domain)) : std::string();
+  return fmt::format("ring  {}\n{}now   {}\n\n{}\n{}", to_hex(timeline.ring), domain,
+                     utc(timeline.now), picture_of(timeline, style),
+                     events_of(timeline, style.width));
 }
 
 }  // namespace stek::tool
