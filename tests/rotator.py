@@ -184,6 +184,20 @@ def memory_that_cannot_be_locked(folder):
     check('stek: warning' in rotator.stop(), 'and says that memory is not locked')
 
 
+def another_ring_is_not_rotated(folder):
+    place, other = folder / 'mine', folder / 'other'
+    for ring in (place, other):
+        keys('init', '--ring', ring, *HASTY)
+    rotator = Rotator(place, '--allow-unlocked')
+    check(wait_until(lambda: 'READY=1' in rotator.told()), 'it is ready')
+    content = other.read_bytes()
+    place.write_bytes(content)
+    rotator.process.send_signal(signal.SIGHUP)
+    check(wait_until(lambda: 'STATUS=not rotating' in rotator.told()), 'another ring in its place is trouble')
+    check(place.read_bytes() == content, 'and is left as it is')
+    check('another ring' in rotator.stop(), 'and that is said')
+
+
 def no_ring(folder):
     rotator = Rotator(folder / 'none', '--allow-unlocked')
     _, said = rotator.process.communicate(timeout=10)
@@ -193,7 +207,7 @@ def no_ring(folder):
 with tempfile.TemporaryDirectory() as name:
     for test in (a_key_seals_all_the_time, trouble_is_said_once_and_overcome, trouble_is_over_though_nothing_is_due,
                  a_reader_of_errors_goes, a_hangup_looks_at_once,
-                 memory_that_cannot_be_locked, no_ring):
+                 memory_that_cannot_be_locked, another_ring_is_not_rotated, no_ring):
         test(Path(name))
 print(f'{checked} checks, {len(failures)} failed')
 sys.exit(1 if failures else 0)

@@ -145,6 +145,9 @@ Result export_domain(const ExportOptions& options, const RingOption& where) {
   const auto wanted = options.dry_run ? is_wanted(*target, *exported) : put(*target, *exported);
   if (!wanted) return complain(wanted.error());
   say("note", describe(options, *exported, *wanted));
+  if (target->keks.empty() && !store::on_memory(target->path)) {
+    say("warning", "the exported keys are in plain on a disk; --to-kek seals them");
+  }
   return Exit::done;
 }
 

@@ -64,12 +64,6 @@ void warn_of_profile(Profile profile) {
                              name_of(profile)));
 }
 
-void warn_of_plain_ring(const RingOption& where, const std::filesystem::path& path) {
-  const auto keks = kek_files(where);
-  if ((keks && !keks->empty()) || store::on_memory(path)) return;
-  say("warning", "the ring is in plain on a disk; --kek seals it");
-}
-
 /// 0700, with all folders above it that are missing.
 std::expected<void, Complaint> make_folder_of(const std::filesystem::path& path) {
   if (!path.has_parent_path()) return {};
@@ -110,6 +104,14 @@ Result print_plan(const KeyRing& ring, Instant now, bool json) {
   return print_json(plan);
 }
 
+Result plan(const KeyRing& ring, const std::filesystem::path& path, Instant now, bool json) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return print_plan(ring, now, json);
+  return complain(Exit::failure,
+                  fmt::format("there is a ring, or something else, at {} already", path.string()),
+                  "rotate a ring with 'stek keys rotate', or move it away first");
+}
+
 Result init(const InitOptions& options, const RingOption& where) {
   const Instant now = system_now();
   Schedule schedule = options.schedule;
@@ -123,7 +125,7 @@ Result init(const InitOptions& options, const RingOption& where) {
   warn_of_profile(schedule.profile);
   auto ring = new_ring(schedule, now);
   if (!ring) return complain(std::move(ring.error()));
-  if (options.dry_run) return print_plan(*ring, now, options.json);
+  if (options.dry_run) return plan(*ring, store->path(), now, options.json);
   if (auto made = make_folder_of(store->path()); !made) {
     return std::unexpected(std::move(made.error()));
   }

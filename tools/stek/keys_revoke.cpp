@@ -87,8 +87,8 @@ Loss loss_of(const KeyRing& ring, const Target& target, Instant now) {
 }
 
 std::string describe(const Loss& loss, Instant now) {
-  std::string text = fmt::format("tickets of {} s die, by full handshakes and without errors\n",
-                                 loss.tickets.count());
+  std::string text = fmt::format(
+      "tickets of up to {} s die, by full handshakes and without errors\n", loss.tickets.count());
   if (loss.foreign != 0) {
     text += fmt::format("and all that {} foreign {} sealed\n", loss.foreign,
                         loss.foreign == 1 ? "key" : "keys");

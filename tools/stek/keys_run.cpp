@@ -7,6 +7,7 @@
 
 #include "base/memory.hpp"
 #include "keys.hpp"
+#include "keys/succession.hpp"
 #include "output.hpp"
 #include "service.hpp"
 #include "time_text.hpp"
@@ -61,6 +62,12 @@ std::string describe(const KeyRing& ring, Instant now) {
                      when(next_due(ring, now), now));
 }
 
+std::optional<Failure> refusal_to_go_on(const std::optional<keys::RingMark>& seen,
+                                        const KeyRing& held) {
+  if (!seen) return std::nullopt;
+  return keys::refusal_to_follow(*seen, keys::mark_of(held), "restart to take it over");
+}
+
 /// What is known of the ring while the rotator sleeps: no secret.
 struct Turn {
   bool changed = false;
@@ -68,13 +75,17 @@ struct Turn {
   std::string text;
 };
 
-std::expected<Turn, Failure> take_turn(RingStore& store, Instant now) {
+/// `seen` is the ring of the last turn; another, or an older one, is not rotated.
+std::expected<Turn, Failure> take_turn(RingStore& store, std::optional<keys::RingMark>& seen,
+                                       Instant now) {
   std::uint64_t before = 0;
-  const auto ring = store.update([&](KeyRing held) {
+  const auto ring = store.update([&](KeyRing held) -> std::expected<KeyRing, Failure> {
     before = held.generation;
+    if (auto refusal = refusal_to_go_on(seen, held)) return std::unexpected(*std::move(refusal));
     return advance(std::move(held), now);
   });
   if (!ring) return std::unexpected(ring.error());
+  seen = keys::mark_of(*ring);
   return Turn{.changed = ring->generation != before,
               .due = next_due(*ring, now),
               .text = describe(*ring, now)};
@@ -108,14 +119,15 @@ class Troubles {
   Error last_{};
 };
 
-Result rotate_until_told_to_stop(RingStore& store, Instant due, const sigset_t& signals) {
+Result rotate_until_told_to_stop(RingStore& store, std::optional<keys::RingMark> seen, Instant due,
+                                 const sigset_t& signals) {
   Troubles troubles;
   for (;;) {
     const int signal = sleep_for(until(due, system_now()), signals);
     if (signal == SIGTERM || signal == SIGINT) break;
     tell_service_manager("WATCHDOG=1\n");
     const Instant now = system_now();
-    const auto turn = take_turn(store, now);
+    const auto turn = take_turn(store, seen, now);
     if (!turn) {
       troubles.met(turn.error());
       // What was due still is, and would be tried once a second.
@@ -140,11 +152,13 @@ Result run_rotator(const RunOptions& options, const RingOption& where) {
   auto store = store_named(where);
   if (!store) return std::unexpected(std::move(store.error()));
   const sigset_t signals = hold_signals();
-  auto turn = take_turn(*store, system_now());
+  std::optional<keys::RingMark> seen;
+  auto turn = take_turn(*store, seen, system_now());
   if (!turn) return complain(std::move(turn.error()));
+  warn_of_plain_ring(where, store->path());
   say("note", turn->text);
   tell_service_manager("READY=1\nSTATUS=" + turn->text + "\n");
-  return rotate_until_told_to_stop(*store, turn->due, signals);
+  return rotate_until_told_to_stop(*store, seen, turn->due, signals);
 }
 
 }  // namespace

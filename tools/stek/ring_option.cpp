@@ -6,6 +6,8 @@
 #include <fmt/core.h>
 
 #include "base/encoding.hpp"
+#include "output.hpp"
+#include "store/ring_file.hpp"
 #include "store/ring_url.hpp"
 
 namespace stek::tool {
@@ -27,7 +29,13 @@ void add_ring_option(CLI::App& app, RingOption& ring) {
          "key that the ring is sealed under; of two, the first seals")
       ->type_name("FILE")
       ->allow_extra_args(false);
-  app.add_option("--remember", ring.remember, "remembers the ring; an older one is refused")
+  app.add_option_function<std::string>(
+         "--remember",
+         [&ring](const std::string& file) {
+           if (file.empty()) throw CLI::ValidationError("--remember", "names nothing");
+           ring.remember = file;
+         },
+         "remembers the ring; an older one is refused")
       ->type_name("FILE");
 }
 
@@ -121,6 +129,12 @@ std::expected<FileStore, Complaint> store_named(const RingOption& ring) {
   auto options = options_of(ring);
   if (!options) return std::unexpected(std::move(options.error()));
   return store_with(ring, *std::move(options));
+}
+
+void warn_of_plain_ring(const RingOption& ring, const std::filesystem::path& path) {
+  const auto keks = kek_files(ring);
+  if ((keks && !keks->empty()) || store::on_memory(path)) return;
+  say("warning", "the ring is in plain on a disk; --kek seals it");
 }
 
 std::expected<std::filesystem::path, Complaint> ring_path(const RingOption& ring) {

@@ -29,6 +29,9 @@ void add_ring_option(CLI::App& app, RingOption& ring);
 /// KEKs; a missing ring is found by reading it.
 std::expected<FileStore, Complaint> store_named(const RingOption& ring);
 
+/// Once, where a ring in plain lies on what outlives the machine's power.
+void warn_of_plain_ring(const RingOption& ring, const std::filesystem::path& path);
+
 /// Where that store's ring lies.
 std::expected<std::filesystem::path, Complaint> ring_path(const RingOption& ring);
 /// The files of the KEKs that --kek names, else STEK_KEK: credential:NAME is NAME in the folder

@@ -1,8 +1,8 @@
 #include "timeline.hpp"
 
 #include <algorithm>
-#include <tuple>
 #include <set>
+#include <tuple>
 
 #include "base/encoding.hpp"
 #include "keys/cover.hpp"
