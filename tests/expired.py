@@ -28,7 +28,7 @@ import tempfile
 
 from scan import Pieces, Region, core_of, parts_of_core, raw, run, writable_memory
 
-SERVER, NEEDLES, KEEP_PAGES, NO_WIPE = sys.argv[1:5]
+SERVER, NEEDLES, KEEP_PAGES, NO_WIPE = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:5])
 PROFILES = ("aes256gcm", "xchacha20poly1305", "rfc5077")
 DOMAINS = "public,internal"
 START = 1_800_000_000
