@@ -374,7 +374,8 @@ TEST_CASE("a foreign key that was revoked stays away for as long as one can be i
     return keys;
   };
   KeyRing ring = import_keys(ring_at(noon), imported(), noon).value();
-  ring = revoke(std::move(ring), ring.foreign[0].name, noon).value();
+  const KeyName name = ring.foreign[0].name;
+  ring = revoke(std::move(ring), name, noon).value();
   const Instant later = noon + hours(24 * 365);
   ring = advance(std::move(ring), later).value();
   CHECK_EQ(import_keys(ring.copy(), imported(), later).error().error, Error::no_such_key);

@@ -115,7 +115,10 @@ std::pair<KeyRing, Instant> lived(Dice& dice) {
     ring = must(advance(std::move(ring), now, fresh));
     if (dice.one_in(4)) ring = must(promote(std::move(ring), now, Seconds(0), fresh));
     if (dice.one_in(4)) ring = with_foreign_keys(std::move(ring), now, dice);
-    if (dice.one_in(4)) ring = must(revoke(std::move(ring), any_name(ring, dice), now, fresh));
+    if (dice.one_in(4)) {
+      const KeyName name = any_name(ring, dice);
+      ring = must(revoke(std::move(ring), name, now, fresh));
+    }
     if (dice.one_in(12)) ring = must(revoke_all(std::move(ring), now, fresh));
   }
   const auto later = [&] { return now + dice.duration(1, longest); };
