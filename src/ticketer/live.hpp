@@ -98,7 +98,9 @@ class Live {
   std::unique_ptr<RingStore> own_;
   RingStore* store_;
 
-  Current current_in_children_too_;
+  // What every ticket reads, on a line of its own: where it lies otherwise costs a ticket up to 11
+  // ns.
+  alignas(64) Current current_in_children_too_;
   // Null in a forked child, which has no secret memory: no reader gets to it there.
   PagesPtr<Current> current_only_here_;
   Current* current_;
