@@ -105,6 +105,11 @@ std::expected<Document, Failure> seal_ring(const KeyRing& ring, const Kek& kek) 
   return blob;
 }
 
+std::expected<Document, Failure> at_rest(const KeyRing& ring, const Kek* kek) {
+  if (kek == nullptr) return document_of(ring);
+  return seal_ring(ring, *kek);
+}
+
 const Kek* kek_of(Bytes blob, std::span<const Kek> keks) noexcept {
   SealedHeader header;
   if (blob.size() < header_size || !sealed_record.decode(blob.first<header_size>(), header)) {

@@ -39,6 +39,9 @@ bool is_sealed(Bytes blob) noexcept;
 /// `Error::randomness_failed` without a nonce.
 std::expected<Document, Failure> seal_ring(const KeyRing& ring, const Kek& kek);
 
+/// As it lies in a store: sealed under `kek`, or in plain without one.
+std::expected<Document, Failure> at_rest(const KeyRing& ring, const Kek* kek);
+
 /// The one of `keks` that `blob`, a sealed ring, names; nullptr where none is.
 const Kek* kek_of(Bytes blob, std::span<const Kek> keks) noexcept;
 

@@ -7,14 +7,6 @@
 namespace stek {
 namespace {
 
-/// Where a link leads, so that lock and rename act on the file and not on the link.
-std::filesystem::path resolved(const std::filesystem::path& path) {
-  std::error_code ignored;
-  if (!std::filesystem::is_symlink(path, ignored)) return path;
-  auto real = std::filesystem::canonical(path, ignored);
-  return real.empty() ? path : real;
-}
-
 /// A ring, and what it was sealed under.
 struct Found {
   KeyRing ring;
@@ -75,9 +67,8 @@ std::expected<Found, Failure> read_at(const std::filesystem::path& path,
 std::expected<void, Failure> write_at(const std::filesystem::path& path, const KeyRing& ring,
                                       const Kek* kek, Memory& memory) {
   if (auto follows = refuse_what_does_not_follow(memory, ring); !follows) return follows;
-  auto blob = kek == nullptr ? std::expected<keys::Document, Failure>(keys::document_of(ring))
-                             : keys::seal_ring(ring, *kek);
-  if (!blob) return std::unexpected(std::move(blob.error()));
+  const auto blob = keys::at_rest(ring, kek);
+  if (!blob) return std::unexpected(blob.error());
   if (auto written = store::replace_ring_file(path, *blob); !written) return written;
   if (!memory) return {};
   auto raised = memory->raise(keys::mark_of(ring));
@@ -120,7 +111,7 @@ std::expected<void, Failure> FileStore::create(const KeyRing& ring) {
 }
 
 std::expected<KeyRing, Failure> FileStore::update(const RingChange& change) {
-  const std::filesystem::path path = resolved(path_);
+  const std::filesystem::path path = store::resolved(path_);
   // Nothing is locked for a ring that is not there.
   if (store::mark_of(path) == 0) return read();
   auto lock = store::FileLock::take(path);

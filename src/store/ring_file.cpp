@@ -345,6 +345,13 @@ std::expected<FileLock, Failure> not_locked(const std::filesystem::path& lock,
 
 }  // namespace
 
+std::filesystem::path resolved(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_symlink(path, ignored)) return path;
+  auto real = std::filesystem::canonical(path, ignored);
+  return real.empty() ? path : real;
+}
+
 bool in_kubernetes_volume(const std::filesystem::path& path) {
   std::error_code ignored;
   const std::filesystem::path real = std::filesystem::canonical(path, ignored);

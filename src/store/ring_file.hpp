@@ -9,6 +9,9 @@
 
 namespace stek::store {
 
+/// Where a link leads, so that lock and rename act on the file and not on the link.
+std::filesystem::path resolved(const std::filesystem::path& path);
+
 /// A number that differs when the file is another or was changed; 0 when it cannot be looked at.
 std::uint64_t mark_of(const std::filesystem::path& path) noexcept;
 

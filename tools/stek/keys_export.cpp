@@ -29,20 +29,12 @@ struct Target {
   std::vector<Kek> keks;
 };
 
-/// Where a link leads: it stays, as it does when a ring is rotated.
-std::filesystem::path resolved(const std::filesystem::path& path) {
-  std::error_code ignored;
-  if (!std::filesystem::is_symlink(path, ignored)) return path;
-  auto real = std::filesystem::canonical(path, ignored);
-  return real.empty() ? path : real;
-}
-
 std::expected<Target, Complaint> target_of(const ExportOptions& options) {
   auto keks = keks_from(options.to_keks);
   if (!keks) return std::unexpected(std::move(keks.error()));
   const auto store = store_at(options.to);
   if (!store) return complain(Exit::usage, store.error().message, store.error().hint);
-  return Target{.path = resolved(store->path()), .keks = *std::move(keks)};
+  return Target{.path = store::resolved(store->path()), .keks = *std::move(keks)};
 }
 
 std::unexpected<Failure> refuse(Error error, const Target& target, std::string_view what) {
@@ -102,10 +94,8 @@ std::expected<bool, Failure> is_wanted(const Target& target, const KeyRing& expo
 
 std::expected<void, Failure> write(const Target& target, const KeyRing& exported) {
   if (auto flaw = flaw_of(exported)) return std::unexpected(*std::move(flaw));
-  auto blob = target.keks.empty()
-                  ? std::expected<keys::Document, Failure>(keys::document_of(exported))
-                  : keys::seal_ring(exported, target.keks.front());
-  if (!blob) return std::unexpected(std::move(blob.error()));
+  const auto blob = keys::at_rest(exported, target.keks.empty() ? nullptr : &target.keks.front());
+  if (!blob) return std::unexpected(blob.error());
   return store::replace_ring_file(target.path, *blob);
 }
 

@@ -2,6 +2,7 @@
 
 #include "key_file_option.hpp"
 #include "keys.hpp"
+#include "keys/names.hpp"
 #include "keys_change.hpp"
 #include "keys_text.hpp"
 #include "output.hpp"
@@ -35,11 +36,10 @@ Instant end_of(const ImportOptions& options, const Schedule& schedule, Instant n
 }
 
 std::optional<std::string> flaw_of(const ImportOptions& options, Instant now) {
-  constexpr Seconds longest = std::chrono::hours(24 * 366);
   if (options.from.empty()) return "no file named: --from FILE...";
   const Seconds life = options.until ? *options.until - now : options.lives.value_or(Seconds(1));
   if (life <= Seconds(0)) return "the keys would have ended already";
-  if (life > longest) return "the keys would live for over 366 days";
+  if (life > keys::longest) return "the keys would live for over 366 days";
   return std::nullopt;
 }
 
@@ -69,7 +69,7 @@ void add_until(CLI::App& app, ImportOptions& options, CLI::Option* lives) {
              throw CLI::ValidationError("--until", "not an instant such as 2026-08-01T22:00:00Z");
            }
          },
-         "they open tickets until then")
+         "they stay until then")
       ->type_name("INSTANT")
       ->excludes(lives);
 }
