@@ -124,10 +124,8 @@ std::string describe(const ExportOptions& options, const KeyRing& exported, bool
 }
 
 Result export_domain(const ExportOptions& options, const RingOption& where) {
-  auto store = store_named(where);
-  if (!store) return std::unexpected(std::move(store.error()));
-  const auto ring = store->read();
-  if (!ring) return complain(ring.error());
+  const auto ring = ring_named(where);
+  if (!ring) return std::unexpected(ring.error());
   auto exported = ticket::ring_of_domain(*ring, options.domain);
   if (!exported) return complain(std::move(exported.error()));
   auto target = target_of(options);

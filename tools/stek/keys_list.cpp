@@ -8,10 +8,8 @@ namespace stek::tool {
 namespace {
 
 Result list(bool json, const RingOption& where) {
-  auto store = store_named(where);
-  if (!store) return std::unexpected(std::move(store.error()));
-  const auto ring = store->read();
-  if (!ring) return complain(ring.error());
+  const auto ring = ring_named(where);
+  if (!ring) return std::unexpected(ring.error());
   const Instant now = system_now();
   auto printed = print_ring(*ring, now, json);
   warn_where_none_seals(*ring, now);

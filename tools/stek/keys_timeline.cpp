@@ -51,10 +51,8 @@ Result print_timeline(const KeyRing& ring, Instant now, const TimelineOptions& o
 }
 
 Result timeline(const TimelineOptions& options, const RingOption& where) {
-  auto store = store_named(where);
-  if (!store) return std::unexpected(std::move(store.error()));
-  const auto ring = store->read();
-  if (!ring) return complain(ring.error());
+  const auto ring = ring_named(where);
+  if (!ring) return std::unexpected(ring.error());
   const Instant now = system_now();
   auto printed = print_timeline(*ring, now, options);
   warn_where_none_seals(*ring, now);

@@ -131,6 +131,14 @@ std::expected<FileStore, Complaint> store_named(const RingOption& ring) {
   return store_with(ring, *std::move(options));
 }
 
+std::expected<KeyRing, Complaint> ring_named(const RingOption& ring) {
+  auto store = store_named(ring);
+  if (!store) return std::unexpected(std::move(store.error()));
+  auto read = store->read();
+  if (!read) return complain(std::move(read.error()));
+  return *std::move(read);
+}
+
 void warn_of_plain_ring(const RingOption& ring, const std::filesystem::path& path) {
   const auto keks = kek_files(ring);
   if ((keks && !keks->empty()) || store::on_memory(path)) return;

@@ -29,6 +29,9 @@ void add_ring_option(CLI::App& app, RingOption& ring);
 /// KEKs; a missing ring is found by reading it.
 std::expected<FileStore, Complaint> store_named(const RingOption& ring);
 
+/// The ring in that store.
+std::expected<KeyRing, Complaint> ring_named(const RingOption& ring);
+
 /// Once, where a ring in plain lies on what outlives the machine's power.
 void warn_of_plain_ring(const RingOption& ring, const std::filesystem::path& path);
 
