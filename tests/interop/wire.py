@@ -113,7 +113,7 @@ SCENARIOS = [
 class Server:
     def __init__(self, library, ring, options, folder):
         options = [str(folder / 'ca.pem') if option == 'CA' else option for option in options]
-        self.process = subprocess.Popen([SERVER, '--tls', library, '--ring', str(ring), *options],
+        self.process = subprocess.Popen([f'{SERVER}-{library}', '--ring', str(ring), *options],
                                         stdout=subprocess.PIPE, text=True)
         self.port = self.process.stdout.readline().strip().rpartition(':')[2]
 

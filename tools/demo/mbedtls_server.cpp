@@ -62,7 +62,7 @@ std::string error_text(int result);
 
 }  // namespace
 
-Serve on_mbedtls(const Options& options, const stek::Tickets& tickets) {
+Serve start(const Options& options, const stek::Tickets& tickets) {
   const auto tls = std::make_shared<Tls>();
   tls->configure(options);
   return [tls, tickets](Peer peer) { serve_one(*tls, tickets, peer); };

@@ -34,7 +34,7 @@ std::string error_text();
 
 }  // namespace
 
-Serve on_openssl(const Options& options, const stek::Tickets& tickets) {
+Serve start(const Options& options, const stek::Tickets& tickets) {
   const std::shared_ptr<SSL_CTX> context = configured(options);
   if (const auto attached = stek::openssl::attach(*context, tickets); !attached) {
     throw std::runtime_error(attached.error().message + "\nhint: " + attached.error().hint);

@@ -1,5 +1,5 @@
-// A small TLS server whose tickets are stek's, on mbed TLS or on OpenSSL: what a server author has
-// to write is in the file of that library.
+// A small TLS server whose tickets are stek's, one program for each TLS library: what a server
+// author has to write is in the file of that library.
 //
 // Serves one connection after the other on loopback: handshake, one line in, one line out. Says one
 // line about each on stdout. SIGTERM and SIGINT end the server.
@@ -18,7 +18,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <map>
 #include <stdexcept>
 #include <system_error>
 
@@ -28,22 +27,6 @@
 
 namespace demo {
 namespace {
-
-using Start = Serve (*)(const Options& options, const stek::Tickets& tickets);
-
-// Those that stek was built with; the first is the default.
-const std::vector<std::pair<std::string, Start>> libraries{
-#ifdef DEMO_MBEDTLS
-    {"mbedtls", on_mbedtls},
-#endif
-#ifdef DEMO_OPENSSL
-    {"openssl", on_openssl},
-#endif
-};
-
-Start library_named(std::string_view name) {
-  return std::ranges::find(libraries, name, [](const auto& known) { return known.first; })->second;
-}
 
 int listen_on(std::uint16_t port);
 int stop_signal();
@@ -83,7 +66,7 @@ int run(const Options& options) {
     complain(tickets.error());
     return 1;
   }
-  const Serve serve = library_named(options.tls)(options, *tickets);
+  const Serve serve = start(options, *tickets);
   const int stop = stop_signal();
   const int listener = listen_on(options.port);
   serve_all(serve, *ticketer, listener, stop);
@@ -172,25 +155,11 @@ void complain(const stek::Failure& failure) {
   if (!failure.hint.empty()) fmt::print(stderr, "hint: {}\n", failure.hint);
 }
 
-namespace {
-
-std::vector<std::string> library_names() {
-  std::vector<std::string> names;
-  for (const auto& [name, start] : libraries) names.push_back(name);
-  return names;
-}
-
-}  // namespace
-
 }  // namespace demo
 
 int main(int argc, char** argv) try {
   demo::Options options;
-  options.tls = demo::library_names().front();
   CLI::App app{"a TLS server with tickets by stek"};
-  app.add_option("--tls", options.tls, "the TLS library to speak through")
-      ->check(CLI::IsMember(demo::library_names()))
-      ->capture_default_str();
   app.add_option("--ring", options.ring,
                  "ring of keys; make one with: stek keys init --profile rfc5077")
       ->capture_default_str();

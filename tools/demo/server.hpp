@@ -1,4 +1,4 @@
-// What the demo server's two halves share: which TLS library speaks is chosen when it starts.
+// What the two halves of a demo server share. The other half is that of its TLS library.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,6 @@
 namespace demo {
 
 struct Options {
-  std::string tls;
   std::string ring = "keys/ring.json";
   std::uint16_t port = 0;
   std::string domain = "demo";
@@ -41,8 +40,8 @@ struct Peer {
 
 /// Handshake, one line in, one line out.
 using Serve = std::function<void(Peer peer)>;
-Serve on_mbedtls(const Options& options, const stek::Tickets& tickets);
-Serve on_openssl(const Options& options, const stek::Tickets& tickets);
+/// The half of a TLS library: what a server author has to write. Throws what main() prints.
+Serve start(const Options& options, const stek::Tickets& tickets);
 
 /// Reads up to the end of a line; `read` gives what has come, at most as many bytes as it is given
 /// room for, and nothing when there is no more.
