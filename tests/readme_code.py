@@ -1,15 +1,16 @@
-"""Makes programs of README.md's blocks of code, so that what it shows compiles: readme_code.py README.md OUT [ADAPTER...].
+"""Makes programs of README.md's blocks of code, so that what it shows compiles: readme_code.py README.md OUT [ADAPTER].
 
-OUT ends in .cpp for its C++ blocks, or in .c for its C."""
+OUT ends in .cpp for its C++ blocks, those of the adapter or those of none, or in .c for its C. One adapter at a time: the
+headers of some TLS libraries have no place beside those of others."""
 
 import re
 import sys
 
-readme, out, adapters = sys.argv[1], sys.argv[2], sys.argv[3:]
+readme, out, adapter = [*sys.argv[1:], ''][:3]
 
 PRELUDE = {'cpp': '''
 #include <stek/ticketer.hpp>
-{adapter_headers}
+{adapter_header}
 // What the reader has around the lines shown.
 namespace {{
 [[maybe_unused]] int complain(const stek::Failure&) {{ return 1; }}
@@ -46,18 +47,24 @@ PARAMETERS = {
         'stek_ticketer': 'const uint8_t *hello, size_t hello_size',
     },
 }
-EXPECTED = {'cpp': 3, 'c': 1}
 
 language = out.rsplit('.', 1)[1]
 blocks = re.findall(rf'^```{language}\n(.*?)^```', open(readme).read(), re.DOTALL | re.MULTILINE)
-assert len(blocks) >= EXPECTED[language], 'README.md shows less code than it should'
 
-program = PRELUDE[language].format(adapter_headers='\n'.join(f'#include <stek/{a}.hpp>' for a in adapters))
-for number, code in enumerate(blocks):
-    kind = next(kind for kind in PARAMETERS[language] if kind in code)
-    adapter = kind.removeprefix('stek::')
-    if language == 'cpp' and adapter.islower() and adapter not in adapters:
-        continue  # not built here
+
+def kind_of(code):
+    return next(kind for kind in PARAMETERS[language] if kind in code)
+
+
+def adapter_of(kind):
+    name = kind.removeprefix('stek::')
+    return name if name.islower() and language == 'cpp' else ''
+
+
+program = PRELUDE[language].format(adapter_header=f'#include <stek/{adapter}.hpp>' if adapter else '')
+shown = [code for code in blocks if adapter_of(kind_of(code)) == adapter]
+assert shown, f'README.md shows no code for {adapter or language}'
+for number, code in enumerate(shown):
     body = '\n'.join(line for line in code.splitlines() if not line.startswith('#include'))
-    program += FUNCTION.format(number=number, parameters=PARAMETERS[language][kind], code=body)
+    program += FUNCTION.format(number=number, parameters=PARAMETERS[language][kind_of(code)], code=body)
 open(out, 'w').write(program)
