@@ -54,9 +54,15 @@ stek::Context context_named(const std::string& name) {
   return context;
 }
 
+stek::Policy policy_of(const Options& options) {
+  stek::Policy policy;
+  if (options.legacy_ems) policy.legacy_ems = stek::LegacyEms::resume;
+  return policy;
+}
+
 int run(const Options& options) {
   stek::FileStore store{without_scheme(options.ring)};
-  auto ticketer = stek::Ticketer::open(store);
+  auto ticketer = stek::Ticketer::open(store, {.policy = policy_of(options)});
   if (!ticketer) {
     complain(ticketer.error());
     return 1;
@@ -181,6 +187,8 @@ int main(int argc, char** argv) try {
                  "demand a client certificate, issued by this one (PEM)");
   app.add_option("--encrypt-then-mac", options.encrypt_then_mac, "on or off (RFC 7366)")
       ->default_str("on");
+  app.add_flag("--legacy-ems", options.legacy_ems,
+               "tickets even where the client has no extended master secret (RFC 7627)");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -25,6 +25,7 @@ struct Options {
   std::string cipher_suites;
   std::string client_ca;
   bool encrypt_then_mac = true;
+  bool legacy_ems = false;
 };
 
 /// A connected client, with an end to our patience: five seconds for all of it.
