@@ -20,6 +20,7 @@
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>
 #include <mbedtls/ssl_cache.h>
+#include <mbedtls/ssl_ticket.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -111,33 +112,37 @@ struct Config : mbedtls_ssl_config {
   mbedtls_pk_context key;
 };
 
-// One mbed TLS connection with its tickets, good for many handshakes.
-struct Connection {
-  Connection(const mbedtls_ssl_config& config, stek::Ticketer& ticketer,
-             std::string_view domain = "public") {
+struct StockConnection {
+  explicit StockConnection(const mbedtls_ssl_config& config) {
     mbedtls_ssl_init(&ssl);
     REQUIRE(mbedtls_ssl_setup(&ssl, &config) == 0);
     mbedtls_ssl_set_bio(&ssl, &wire, Wire::send, Wire::receive, nullptr);
+  }
+  ~StockConnection() { mbedtls_ssl_free(&ssl); }
+  StockConnection(const StockConnection&) = delete;
+  StockConnection& operator=(const StockConnection&) = delete;
+
+  Wire wire;
+  mbedtls_ssl_context ssl;
+};
+
+// One mbed TLS connection with its tickets, good for many handshakes.
+struct Connection : StockConnection {
+  Connection(const mbedtls_ssl_config& config, stek::Ticketer& ticketer,
+             std::string_view domain = "public")
+      : StockConnection(config) {
     auto view = ticketer.in(domain);
     REQUIRE(view);
     auto attached = stek::mbedtls::Connection::attach(ssl, *view);
     REQUIRE(attached);
     tickets = std::make_unique<stek::mbedtls::Connection>(*std::move(attached));
   }
-  ~Connection() {
-    tickets.reset();
-    mbedtls_ssl_free(&ssl);
-  }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
 
   void reset() {
     wire = {};
     REQUIRE(mbedtls_ssl_session_reset(&ssl) == 0);
   }
 
-  Wire wire;
-  mbedtls_ssl_context ssl;
   std::unique_ptr<stek::mbedtls::Connection> tickets;
 };
 
@@ -156,7 +161,7 @@ bool wants_more(int result) {
   return result == MBEDTLS_ERR_SSL_WANT_READ || result == MBEDTLS_ERR_SSL_WANT_WRITE;
 }
 
-void shake_hands(SSL& client, Connection& server, Meeting& meeting) {
+void shake_hands(SSL& client, StockConnection& server, Meeting& meeting) {
   int server_result = MBEDTLS_ERR_SSL_WANT_READ;
   int client_result = -1;
   for (int round = 0; round < 20; ++round) {
@@ -707,6 +712,45 @@ TEST_CASE(
   check_resumed(resumed);
   CHECK_FALSE(resumed.issued);
   CHECK(ticket_of(*resumed.session) == ticket_of(*server.session));
+}
+
+// mbed TLS by itself: one server that asks for nothing, then demands a certificate, under the same
+// ticket keys.
+struct StockServer {
+  StockServer() {
+    mbedtls_ssl_ticket_init(&keys);
+    REQUIRE(mbedtls_ssl_ticket_setup(&keys, mbedtls_ctr_drbg_random, &config.random,
+                                     MBEDTLS_CIPHER_AES_256_GCM, 3600) == 0);
+    mbedtls_ssl_conf_session_tickets_cb(&config, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse,
+                                        &keys);
+  }
+  ~StockServer() { mbedtls_ssl_ticket_free(&keys); }
+  StockServer(const StockServer&) = delete;
+  StockServer& operator=(const StockServer&) = delete;
+
+  Meeting meet(const Hello& hello) {
+    Meeting meeting;
+    StockConnection server(config);
+    const ClientContext context = context_for(hello);
+    const Client client = client_for(*context, hello, meeting);
+    shake_hands(*client, server, meeting);
+    meeting.resumed = meeting.completed && SSL_session_reused(client.get()) == 1;
+    meeting.session.reset(SSL_get1_session(client.get()));
+    SSL_set_shutdown(client.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    return meeting;
+  }
+
+  Config config;
+  mbedtls_ssl_ticket_context keys;
+};
+
+TEST_CASE("the way around a client certificate is real, without stek") {
+  StockServer server;
+  const Meeting first = server.meet({});
+  REQUIRE(first.completed);
+  mbedtls_ssl_conf_authmode(&server.config, MBEDTLS_SSL_VERIFY_REQUIRED);
+  CHECK_FALSE(server.meet({}).completed);
+  CHECK(server.meet({.session = first.session.get()}).resumed);
 }
 
 TEST_CASE("12.30 a session with a client certificate gets no ticket (claim 8)") {
