@@ -30,6 +30,7 @@ PUBLIC = {
     'session.hpp': 'session', 'cipher_suite.hpp': 'session', 'ring.hpp': 'keys', 'resumption.hpp': 'resumption',
     'client_hello.hpp': 'resumption',
     'store.hpp': 'store', 'ticketer.hpp': 'ticketer', 'mbedtls.hpp': 'adapters', 'openssl.hpp': 'adapters',
+    'wolfssl.hpp': 'adapters',
     'stek.h': 'c_api',
 }
 
@@ -48,6 +49,7 @@ FENCED = {
     'nlohmann/': lambda path, room: room in ('wire', 'tools', 'tests'),
     'mbedtls/': lambda path, room: room in ('adapters', 'tools', 'tests'),
     'openssl/': lambda path, room: room in ('adapters', 'tools', 'tests'),
+    'wolfssl/': lambda path, room: room in ('adapters', 'tools', 'tests'),
     'gnutls/': lambda path, room: room == 'tests',
     'CLI/': lambda path, room: room == 'tools',
     'doctest/': lambda path, room: room == 'tests',

@@ -111,6 +111,10 @@ class Tickets {
                                                         Room room,
                                                         Instant now = system_now()) const noexcept;
 
+  /// The hint of a ticket that is issued now, for stacks that ask for it ahead; zero when no key
+  /// seals.
+  [[nodiscard]] Seconds lifetime_hint(Instant now = system_now()) const noexcept;
+
   [[nodiscard]] const Policy& policy() const noexcept { return policy_; }
 
  private:

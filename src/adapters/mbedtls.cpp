@@ -7,6 +7,8 @@
 #include <mbedtls/ssl_internal.h>
 #include <mbedtls/version.h>
 
+#include "ticketer/outer_layout.hpp"
+
 #if MBEDTLS_VERSION_NUMBER < 0x021C0000 || MBEDTLS_VERSION_NUMBER >= 0x03000000
 #error this adapter knows the handshake of mbed TLS 2.28 only
 #endif
@@ -221,7 +223,9 @@ int Connection::State::on_issue(void* self, const mbedtls_ssl_session* session,
   *lifetime = 0;
   if (!state.may_issue(*session)) return 0;
   const auto room = std::as_writable_bytes(std::span(begin, static_cast<std::size_t>(end - begin)));
-  const auto ticket = state.tickets.issue(state.neutral(*session), room);
+  Session neutral = state.neutral(*session);
+  ticketer::OuterLayout::narrow(neutral, state.tickets);
+  const auto ticket = state.tickets.issue(neutral, room);
   if (!ticket) return 0;
   *size = ticket->bytes.size();
   *lifetime = static_cast<std::uint32_t>(ticket->lifetime_hint.count());

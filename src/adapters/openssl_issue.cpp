@@ -10,6 +10,7 @@
 
 #include "adapters/openssl_connection.hpp"
 #include "foreign/openssl_session.hpp"
+#include "ticketer/outer_layout.hpp"
 
 namespace stek::openssl {
 namespace {
@@ -48,8 +49,9 @@ void issue(SSL& ssl, Connection& connection) {
   SSL_SESSION& theirs = *SSL_get_session(&ssl);
   // What would be refused is not offered either.
   if (!connection.tickets->policy().early_data) SSL_SESSION_set_max_early_data(&theirs, 0);
-  const auto session = neutral_session(ssl, connection);
+  auto session = neutral_session(ssl, connection);
   if (!session) return;
+  ticketer::OuterLayout::narrow(*session, *connection.tickets);
   std::array<std::byte, max_ticket> room;
   const auto ticket = connection.tickets->issue(*session, room);
   if (!ticket) return;

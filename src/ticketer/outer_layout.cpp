@@ -1,5 +1,7 @@
 #include "ticketer/outer_layout.hpp"
 
+#include "session/state.hpp"
+#include "ticket/layout.hpp"
 #include "ticketer/live.hpp"
 
 namespace stek::ticketer {
@@ -15,6 +17,16 @@ std::optional<ticket::Subkey> OuterLayout::mac_key(const Tickets& tickets,
   const SnapshotKey* key = hold.get() == nullptr ? nullptr : hold.get()->find(name);
   if (key == nullptr || key->times.profile != Profile::rfc5077) return std::nullopt;
   return key->by_domain[tickets.domain_]->mac_subkey();
+}
+
+void OuterLayout::narrow(Session& session, const Tickets& tickets) noexcept {
+  const auto* name = std::get_if<HostName>(&session.server_name);
+  if (name == nullptr || is_tls13(session.version) || profile_of(tickets) != Profile::rfc5077) {
+    return;
+  }
+  constexpr std::size_t narrowest = ticket::layout_of(Profile::rfc5077).smallest_state;
+  const auto size = state::size_of(session, narrowest);
+  if (size && *size > narrowest) session.server_name = hash_of(*name);
 }
 
 }  // namespace stek::ticketer

@@ -43,15 +43,18 @@ std::expected<Room, Error> room_for(std::expected<std::size_t, Error> state_size
   return room.first(size);
 }
 
+/// 12.34. What is left of the key may be less than the ticket was given.
+Seconds hint_of(Seconds lifetime, const Blank& blank, Instant now) noexcept {
+  return std::min(lifetime, blank.key->times.expires_at - now);
+}
+
 std::expected<Ticket, Error> sealed(Room ticket, const Blank& blank, std::size_t domain,
                                     Seconds lifetime, Live& live, Instant now) noexcept {
   if (!ticket::seal(ticket, *blank.key->by_domain[domain], live.nonce_rule())) {
     return std::unexpected(Error::randomness_failed);
   }
   live.count(Counters::issued);
-  // 12.34. What is left of the key may be less than the ticket was given.
-  return Ticket{.bytes = ticket,
-                .lifetime_hint = std::min(lifetime, blank.key->times.expires_at - now)};
+  return Ticket{.bytes = ticket, .lifetime_hint = hint_of(lifetime, blank, now)};
 }
 
 Seconds lifetime_of(const Policy& policy, const Snapshot& snapshot) noexcept {
@@ -164,6 +167,14 @@ std::expected<Ticket, Error> Tickets::issue(const Session& session, Room room,
                                      stamp_for(session, policy_, lifetime, now));
   if (!encoded) return std::unexpected(encoded.error());
   return sealed(*ticket, *blank, domain_, lifetime, *live_, now);
+}
+
+Seconds Tickets::lifetime_hint(Instant now) const noexcept {
+  live_->look_if_due(now);
+  const Hold<Snapshot> hold(live_->current());
+  const auto blank = blank_ticket(hold.get(), now);
+  if (!blank) return Seconds(0);
+  return hint_of(lifetime_of(policy_, *hold.get()), *blank, now);
 }
 
 Resumption Tickets::resume(const ClientHello& hello, Instant now) const noexcept {
