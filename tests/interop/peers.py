@@ -32,6 +32,8 @@ class Library:
     encrypt_then_mac: bool = True
     certificates: bool = False  # a client is known again by the one in its ticket
     hello: bool = True  # it is seen, and so what in it speaks against a resumption
+    takes_long_tickets: bool = True  # else a handshake that brings one ends
+    tickets_after_refusal: bool = True  # a full handshake for a ticket that was refused brings a fresh one
     keeps_suite: bool = True  # resumes under the sealed suite, whichever it would select now
     renews: tuple = ()  # the versions in which a resumption can bring a fresh ticket
 
@@ -39,7 +41,7 @@ class Library:
 LIBRARIES = {
     'openssl': Library('OpenSSL', BOTH, certificates=True, renews=BOTH),
     'mbedtls': Library('mbed TLS', renews=(TLS12,)),
-    'wolfssl': Library('wolfSSL'),
+    'wolfssl': Library('wolfSSL', takes_long_tickets=False, tickets_after_refusal=False),
     'boringssl': Library('BoringSSL', BOTH, encrypt_then_mac=False, certificates=True, renews=(TLS13,)),
     'rustls': Library('rustls', BOTH, cbc=False, encrypt_then_mac=False, hello=False, keeps_suite=False, renews=(TLS13,))}
 
@@ -81,6 +83,7 @@ class Server:
 class SClient:
     name = 'openssl s_client'
     versions = BOTH
+    takes_refusal = True
 
     def meet(self, port, version, hello, session, files):
         keep = ['-sess_in', str(session)] if session.exists() else ['-sess_out', str(session)]
@@ -127,6 +130,8 @@ class SmallClient:
 
     def __init__(self, name, program, offers):
         self.name, self.program, self.offers = name, program, offers
+        # wolfSSL 5.5 takes every answer to its ticket for a resumption, and ends a handshake that is none.
+        self.takes_refusal = name != 'wolfssl'
 
     def meet(self, port, version, hello, session, files):
         keep = ['--session-in' if session.exists() else '--session-out', str(session)]
@@ -146,25 +151,19 @@ class SmallClient:
         return handshake if f'reply="{welcome}, you said: hello"' in done.stdout else f'another answer: {done.stdout}'
 
 
-def offers_by_name(names, separator):
+def offers_by_name(names, before='', separator=':'):
     def offers(hello):
-        suites = ['--cipher', separator.join(names[suite] for suite in hello.suites)] if hello.suites else []
-        return suites + ([] if hello.ems else ['--no-ems']) + ([] if hello.etm else ['--no-etm'])
+        suites = before + separator.join(names[suite] for suite in hello.suites)
+        return (['--cipher', suites] if hello.suites else []) + ([] if hello.ems else ['--no-ems']) + (
+            [] if hello.etm else ['--no-etm'])
     return offers
 
 
-def gnutls_offers(hello):
-    offers = ['-CIPHER-ALL', *(GNUTLS_NAMES[suite] for suite in hello.suites)] if hello.suites else []
-    offers += ([] if hello.ems else ['%NO_SESSION_HASH']) + ([] if hello.etm else ['%NO_ETM'])
-    return ['--priority', ':'.join(offers)] if offers else []
-
-
-def in_words_of(name, program):
-    return SmallClient(name, program, {
-        'libssl': offers_by_name(OPENSSL_NAMES, ':'),
-        'gnutls': gnutls_offers,
-        'mbedtls': offers_by_name({suite: suite.replace('_', '-') for suite in OPENSSL_NAMES}, ','),
-        'wolfssl': offers_by_name(OPENSSL_NAMES, ':')}[name])
+OFFERS = {
+    'libssl': offers_by_name(OPENSSL_NAMES),
+    'gnutls': offers_by_name(GNUTLS_NAMES, before='-CIPHER-ALL:'),
+    'mbedtls': offers_by_name({suite: suite.replace('_', '-') for suite in OPENSSL_NAMES}, separator=','),
+    'wolfssl': offers_by_name(OPENSSL_NAMES)}
 
 
 def make_files(files):
@@ -192,7 +191,9 @@ class Stage:
         named = dict(pair.split('=', 1) for pair in arguments.server)
         self.programs = {library.name: named[key] for key, library in LIBRARIES.items() if key in named}
         self.libraries = [library for library in LIBRARIES.values() if library.name in self.programs]
-        self.clients = [SClient()] + [in_words_of(*pair.split('=', 1)) for pair in arguments.client]
+        self.clients = [SClient()] + [
+            SmallClient(name, program, OFFERS[name])
+            for name, program in (pair.split('=', 1) for pair in arguments.client)]
         self.scratch = tempfile.TemporaryDirectory()
         self.files = Path(self.scratch.name)
         make_files(self.files)
