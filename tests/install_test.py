@@ -52,6 +52,20 @@ int main() {
   SSL_CTX_free(context);
   return attached ? 1 : 0;
 }
+''', 'wolfssl': '''
+#include <stek/wolfssl.hpp>
+
+int main() {
+  auto ticketer = stek::Ticketer::standalone();
+  const auto shop = ticketer->in("shop").value();
+  WOLFSSL_CTX* context = wolfSSL_CTX_new(wolfTLSv1_2_server_method());
+  stek::wolfssl::Connection::prepare(*context, shop);
+  WOLFSSL* ssl = wolfSSL_new(context);
+  const bool attached = stek::wolfssl::Connection::attach(*ssl, shop).has_value();
+  wolfSSL_free(ssl);
+  wolfSSL_CTX_free(context);
+  return attached ? 1 : 0;
+}
 '''}
 
 

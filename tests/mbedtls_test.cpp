@@ -268,6 +268,23 @@ TEST_CASE("a ticket resumes its session, with EMS and without a new ticket") {
   CHECK(meeting.verify_result == MBEDTLS_X509_BADCERT_SKIP_VERIFY);
 }
 
+TEST_CASE("a long server name makes a longer ticket, but not in a ring that wolfSSL may share") {
+  Hello hello;
+  hello.server_name = std::string(60, 'a') + "." + std::string(60, 'b') + ".example";
+  for (const auto& [profile, size] :
+       {std::pair(stek::Profile::xchacha20poly1305, 16U + 24 + 256 + 16),
+        std::pair(stek::Profile::rfc5077, 178U)}) {
+    Server server;
+    server.store = store_with_key(profile);
+    server.restart();
+    const Meeting first = server.meet(hello);
+    CHECK(ticket_of(*first.session).size() == size);
+    hello.session = first.session.get();
+    check_resumed(server.meet(hello));
+    hello.session = nullptr;
+  }
+}
+
 TEST_CASE("a ticket outlives the server that issued it") {
   Met server;
   server.restart();

