@@ -47,6 +47,9 @@ struct Options {
 /// live as long as `ssl` is used (destroy it before wolfSSL_free()). It takes the message callback
 /// of `ssl`, in which it reads the ClientHello.
 ///
+/// wolfSSL's own session cache goes on serving clients without tickets, by wolfSSL's own rules; to
+/// have every resumption decided here, turn it off (wolfSSL_CTX_set_session_cache_mode).
+///
 /// A session with a client certificate gets no ticket, and a connection that requires one resumes
 /// none: a ticket does not carry the certificate. Where a certificate is optional,
 /// wolfSSL_get_peer_certificate() of a resumed session has none.

@@ -219,7 +219,7 @@ Session session_to_abort_over(WOLFSSL& ssl) noexcept {
   std::array<std::byte, SessionSecret::max_size> secret;
   Session session;
   session.version = version_of(ssl);
-  session.cipher_suite = CipherSuite{0xc02f};
+  session.cipher_suite = CipherSuite{0x002f};  // of every version
   session.extended_master_secret = true;
   if (system_random(secret)) session.secret = SessionSecret(secret);
   return session;
@@ -263,7 +263,9 @@ Session Connection::State::decide() {
   Resumption resumption = tickets.resume(*hello);
   verdict = resumption.verdict;
   if (verdict.outcome == Outcome::abort) {
-    if (verdict.alert == Alert::handshake_failure) return session_to_abort_over(ssl);
+    if (!hello->extended_master_secret && verdict.alert == Alert::handshake_failure) {
+      return session_to_abort_over(ssl);
+    }
     // The other alerts belong to rules that wolfSSL checks by itself, with or without a ticket.
     verdict = {.reason = verdict.reason};
   }
