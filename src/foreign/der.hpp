@@ -1,6 +1,6 @@
-// The little of DER that a session of OpenSSL needs (X.690 sections 8.1 to 8.3, 8.7 and 10.1). One
-// form of everything: lengths definite and, like INTEGERs, in the fewest bytes; INTEGERs not
-// negative. Any other form is refused.
+// The little of DER that sessions of OpenSSL and BoringSSL need (X.690 sections 8.1 to 8.3, 8.7 and
+// 10.1). One form of everything: lengths definite and, like INTEGERs, in the fewest bytes; INTEGERs
+// not negative. Any other form is refused.
 #pragma once
 
 #include <bit>
@@ -11,7 +11,12 @@
 
 namespace stek::foreign::der {
 
-enum class Tag : std::uint8_t { integer = 0x02, octet_string = 0x04, sequence = 0x30 };
+enum class Tag : std::uint8_t {
+  boolean = 0x01,
+  integer = 0x02,
+  octet_string = 0x04,
+  sequence = 0x30
+};
 
 /// `[number] EXPLICIT`, of a number up to 30.
 constexpr Tag explicit_tag(unsigned number) noexcept {

@@ -33,25 +33,9 @@
 
 #include <stek/session.hpp>
 
+#include "foreign/openssl_id.hpp"
+
 namespace stek::foreign {
-
-/// At most 32 bytes, held inline.
-class OpensslId {
- public:
-  static constexpr std::size_t max_size = 32;
-
-  /// Nothing when `bytes` are more.
-  static std::optional<OpensslId> from(Bytes bytes) noexcept;
-
-  [[nodiscard]] Bytes bytes() const noexcept { return Bytes(bytes_).first(size_); }
-  friend bool operator==(const OpensslId& a, const OpensslId& b) noexcept {
-    return std::ranges::equal(a.bytes(), b.bytes());
-  }
-
- private:
-  std::array<std::byte, max_size> bytes_{};
-  std::uint8_t size_ = 0;
-};
 
 /// 1.1.1 refuses a session with kex_group. 3.0 reads either.
 enum class OpensslRelease : std::uint8_t { v1_1_1, v3_0 };
