@@ -30,7 +30,7 @@ PUBLIC = {
     'session.hpp': 'session', 'cipher_suite.hpp': 'session', 'ring.hpp': 'keys', 'resumption.hpp': 'resumption',
     'client_hello.hpp': 'resumption',
     'store.hpp': 'store', 'ticketer.hpp': 'ticketer', 'mbedtls.hpp': 'adapters', 'openssl.hpp': 'adapters',
-    'wolfssl.hpp': 'adapters',
+    'wolfssl.hpp': 'adapters', 'boringssl.hpp': 'adapters',
     'stek.h': 'c_api',
 }
 

@@ -21,6 +21,10 @@
 
 #include <stek/ticketer.hpp>
 
+#if defined(OPENSSL_IS_BORINGSSL)
+#error these are the headers of BoringSSL, which go with <stek/boringssl.hpp>
+#endif
+
 namespace stek::openssl {
 
 struct Options {
