@@ -11,6 +11,10 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#if defined(OPENSSL_IS_BORINGSSL)
+#include <openssl/ec_key.h>
+#endif
+
 #include "deleter.hpp"
 
 namespace certificates {
@@ -29,17 +33,31 @@ struct Identity {
 };
 
 inline void be_authority(X509& certificate) {
-  X509_EXTENSION* extension =
-      X509V3_EXT_conf_nid(nullptr, nullptr, NID_basic_constraints, "critical,CA:TRUE");
-  REQUIRE(X509_add_ext(&certificate, extension, -1) == 1);
-  X509_EXTENSION_free(extension);
+  const std::unique_ptr<BASIC_CONSTRAINTS, Deleter<BASIC_CONSTRAINTS_free>> constraints(
+      BASIC_CONSTRAINTS_new());
+  constraints->ca = 0xff;
+  constexpr int critical = 1;
+  REQUIRE(X509_add1_ext_i2d(&certificate, NID_basic_constraints, constraints.get(), critical,
+                            X509V3_ADD_DEFAULT) == 1);
+}
+
+inline PrivateKey new_key() {
+#if defined(OPENSSL_IS_BORINGSSL)
+  const std::unique_ptr<EC_KEY, Deleter<EC_KEY_free>> pair(
+      EC_KEY_new_by_curve_name(NID_X9_62_prime256v1));
+  PrivateKey key(EVP_PKEY_new());
+  REQUIRE(EC_KEY_generate_key(pair.get()) == 1);
+  REQUIRE(EVP_PKEY_set1_EC_KEY(key.get(), pair.get()) == 1);
+  return key;
+#else
+  return PrivateKey(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
+#endif
 }
 
 /// P-256, for `life` seconds from now; signed by `authority`, or by itself.
 inline Identity made(const std::string& name, const Identity* authority = nullptr,
                      long life = 86400) {
-  Identity made{.certificate = Certificate(X509_new()),
-                .key = PrivateKey(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"))};
+  Identity made{.certificate = Certificate(X509_new()), .key = new_key()};
   X509* certificate = made.certificate.get();
   X509_set_version(certificate, X509_VERSION_3);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);

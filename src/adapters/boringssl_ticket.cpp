@@ -49,6 +49,11 @@ ssl_ticket_aead_result_t open(SSL* ssl, std::uint8_t* out, std::size_t* out_size
   }
 }
 
+bool is_selected(CipherSuite suite, const SSL& ssl) noexcept {
+  const SSL_CIPHER* selected = SSL_get_pending_cipher(&ssl);
+  return selected != nullptr && CipherSuite{SSL_CIPHER_get_protocol_id(selected)} == suite;
+}
+
 /// The last word, now that BoringSSL has selected a suite, and a certificate callback of the
 /// application may have changed what is asked of clients.
 void settle(Connection& connection, Bytes ticket, SSL& ssl) {
@@ -59,6 +64,9 @@ void settle(Connection& connection, Bytes ticket, SSL& ssl) {
   if (verdict.outcome != Outcome::resume) return;
   if (const auto reason = objection(connection.sealed, connection, ssl)) {
     verdict = {.reason = *reason};
+  } else if (!is_selected(verdict.cipher_suite, ssl)) {
+    // The certificate is one for other suites.
+    verdict = {.reason = Reason::suite_not_enabled};
   }
 }
 
