@@ -219,6 +219,20 @@ def seeds_of_openssl_sessions():
         put("openssl_session", b"\1" + body)
 
 
+def seeds_of_boringssl_sessions():
+    """What BoringSSL wrote, and one with everything."""
+    sessions = [bytes.fromhex(line.removeprefix("bytes = ")) for line in
+                (HERE.parent / "vectors/boringssl_sessions.txt").read_text().splitlines() if line.startswith("bytes = ")]
+    tagged = {1: integer(NOW), 2: integer(7200), 3: element(0x30, integer(5)), 4: octets(b"HAProxy"), 5: integer(18),
+              18: integer(29), 19: element(0x30) * 2, 21: octets(b"aged"), 23: integer(0x403), 24: integer(16384),
+              25: integer(604800), 26: octets(b"h2"), 29: octets(b"ours"), 30: octets(b"")}
+    sessions.append(element(0x30, integer(1), integer(0x0304), octets(b"\x13\1"), octets(b""), octets(b"s" * 32),
+                            *(element(0xa0 + tag, value) for tag, value in tagged.items())))
+    for der in sessions:
+        put("boringssl_session", b"\0" + der)
+        put("boringssl_session", b"\1" + der[2 if der[1] < 0x80 else 2 + der[1] - 0x80:])
+
+
 def struct_as_it_is(kind=b"", pointers=0):
     """c_api.cpp: no edit, no pointers, its own size."""
     return kind + b"\0" + bytes(pointers) + struct.pack(">H", 0)
@@ -247,3 +261,4 @@ seeds_of_key_files()
 seeds_of_hellos()
 seeds_of_openssl_sessions()
 seeds_of_wolfssl_tickets()
+seeds_of_boringssl_sessions()
