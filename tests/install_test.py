@@ -32,7 +32,7 @@ int main() {
 }
 '''
 
-# An adapter links, and says no to a connection that is not set up, or to a ring of another profile.
+# An adapter links, and says no to a connection that is not set up, has no tickets, or to a ring of another profile.
 ADAPTER = {'mbedtls': '''
 #include <stek/mbedtls.hpp>
 
@@ -49,6 +49,18 @@ int main() {
   auto ticketer = stek::Ticketer::standalone();
   SSL_CTX* context = SSL_CTX_new(TLS_server_method());
   const bool attached = stek::openssl::attach(*context, ticketer->in("shop").value()).has_value();
+  SSL_CTX_free(context);
+  return attached ? 1 : 0;
+}
+''', 'boringssl': '''
+#include <stek/boringssl.hpp>
+
+int main() {
+  auto ticketer = stek::Ticketer::standalone();
+  const auto shop = ticketer->in("shop").value();
+  SSL_CTX* context = SSL_CTX_new(TLS_method());
+  SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+  const bool attached = stek::boringssl::attach(*context, shop).has_value();
   SSL_CTX_free(context);
   return attached ? 1 : 0;
 }

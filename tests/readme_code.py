@@ -39,6 +39,7 @@ int block_{number}({parameters}) {{
 PARAMETERS = {
     'cpp': {
         'stek::openssl': 'SSL_CTX* ctx, SSL* ssl, stek::Context context',
+        'stek::boringssl': 'SSL_CTX* ctx, SSL* ssl, stek::Context context',
         'stek::wolfssl': 'WOLFSSL_CTX* ctx, WOLFSSL* ssl, stek::Context context',
         'stek::boringssl': 'SSL_CTX* ctx, SSL* ssl, stek::Context context',
         'stek::mbedtls': 'mbedtls_ssl_context& ssl, mbedtls_ssl_config& config, stek::Context context',
