@@ -159,8 +159,13 @@ void set_lifetime_hint(const Connection& connection, SSL& ssl) noexcept {
 
 int on_session_settled(const SSL_CLIENT_HELLO* shown) noexcept {
   SSL& ssl = *shown->ssl;
-  const Connection* connection = connection_of(ssl);
-  if (connection != nullptr && connection->tickets != nullptr) set_lifetime_hint(*connection, ssl);
+  Connection* connection = connection_of(ssl);
+  if (connection != nullptr && connection->tickets != nullptr) {
+    // Where BoringSSL has looked at no ticket, these are still here.
+    connection->hello.reset();
+    put_suites_back(*connection, ssl);
+    set_lifetime_hint(*connection, ssl);
+  }
   const Options& options = attachment_of(ssl).options;
   return options.dos_protection == nullptr ? 1 : options.dos_protection(shown);
 }
@@ -206,7 +211,7 @@ Connection& connection_for(SSL& ssl, const Attachment& attached) {
 
 /// After SSL_clear, the next handshake is as the application has configured it.
 void forget(Connection& connection, SSL& ssl) noexcept {
-  if (connection.own_suites) put_back(*connection.own_suites, ssl);
+  put_suites_back(connection, ssl);
   if (connection.tickets_turned_off) SSL_clear_options(&ssl, SSL_OP_NO_TICKET);
   connection = Connection();
 }
@@ -261,6 +266,11 @@ void decide_tls13(Connection& connection, Bytes ticket, SSL& ssl) {
       verdict.outcome == Outcome::resume &&
       refusal_to_issue(connection.sealed, connection.tickets->policy(), connection.met_at);
   if (cannot_renew || !could_issue(connection, hello, ssl)) turn_tickets_off(connection, ssl);
+}
+
+void put_suites_back(Connection& connection, SSL& ssl) noexcept {
+  if (connection.own_suites) put_back(*connection.own_suites, ssl);
+  connection.own_suites.reset();
 }
 
 void turn_tickets_off(Connection& connection, SSL& ssl) noexcept {

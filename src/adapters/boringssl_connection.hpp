@@ -40,6 +40,9 @@ std::optional<Reason> objection(const Session& session, const Connection& connec
 /// Of a TLS 1.3 hello, whose suite BoringSSL has selected by now. Does nothing the second time.
 void decide_tls13(Connection& connection, Bytes ticket, SSL& ssl);
 
+/// As the application has them, once one is selected.
+void put_suites_back(Connection& connection, SSL& ssl) noexcept;
+
 /// No ticket is promised. Where it is known ahead that none can be issued.
 void turn_tickets_off(Connection& connection, SSL& ssl) noexcept;
 

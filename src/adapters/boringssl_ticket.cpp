@@ -58,8 +58,7 @@ bool is_selected(CipherSuite suite, const SSL& ssl) noexcept {
 /// application may have changed what is asked of clients.
 void settle(Connection& connection, Bytes ticket, SSL& ssl) {
   decide_tls13(connection, ticket, ssl);
-  if (connection.own_suites) put_back(*connection.own_suites, ssl);
-  connection.own_suites.reset();
+  put_suites_back(connection, ssl);
   Verdict& verdict = connection.verdict;
   if (verdict.outcome != Outcome::resume) return;
   if (const auto reason = objection(connection.sealed, connection, ssl)) {

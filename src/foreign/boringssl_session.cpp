@@ -106,8 +106,6 @@ struct CertificatesBehind {
 };
 
 struct AuthTimeout {
-  static constexpr Tag tag = Tag::integer;
-
   static bool fits(const BoringsslSession& session) noexcept {
     const auto& timeout = session.auth_timeout;
     return !timeout || (number_in(*timeout) <= any_u32 && *timeout != session.session.lifetime);

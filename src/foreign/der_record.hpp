@@ -228,8 +228,6 @@ struct Certificate {
 /// Of the key exchange; zero for none.
 template <Zero zero>
 struct NamedGroup {
-  static constexpr Tag tag = Tag::integer;
-
   static bool fits(const auto& /*record*/) noexcept { return true; }
   static std::size_t size(const auto& record) noexcept {
     return is_written(record) ? integer_size(value(record)) : 0;
