@@ -527,7 +527,12 @@ TEST_CASE("the way around a client certificate is real, without stek") {
 
 TEST_CASE("12.30 an anonymous session does not get past the demand for a certificate") {
   Met server;
-  ask_for_certificate(*server.context, demanded);
+  SUBCASE("of all") {
+    ask_for_certificate(*server.context, demanded);
+  }
+  SUBCASE("of all without a PSK") {
+    ask_for_certificate(*server.context, WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_EXCEPT_PSK);
+  }
   const Meeting anonymous = server.meet(server.again());
   CHECK_FALSE(anonymous.completed);
   CHECK(name_of(anonymous.verdict.reason) == name_of(Reason::identity_missing));
@@ -536,10 +541,26 @@ TEST_CASE("12.30 an anonymous session does not get past the demand for a certifi
   check_full_handshake(server.meet(again), Reason::identity_missing);
 }
 
+// wolfSSL_CTX_mutual_auth turns the one into the other, and nobody can look it up.
+TEST_CASE("12.30 where a certificate is asked for, a session resumes under a context only") {
+  Server server;
+  ask_for_certificate(*server.context, WOLFSSL_VERIFY_PEER);
+  const stek::Tickets bound = server.tickets("public", stek::Context{std::byte{1}});
+  const Meeting with = meet(*server.context, bound, {});
+  REQUIRE(with.issued);
+  check_resumed(meet(*server.context, bound, {.session = with.session}));
+
+  const Meeting without = server.meet({});
+  REQUIRE(without.issued);
+  check_full_handshake(server.meet({.session = without.session}), Reason::context_differs);
+  REQUIRE(wolfSSL_CTX_mutual_auth(server.context.get(), 1) == 0);
+  CHECK_FALSE(server.meet({.session = without.session}).completed);
+}
+
 TEST_CASE("12.30 a session with a client certificate gets no ticket that opens") {
   Server server;
   SUBCASE("where one is required, none is promised") {
-    ask_for_certificate(*server.context, WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT);
+    ask_for_certificate(*server.context, demanded);
     const Meeting known = server.meet({.certificate = true});
     check_full_handshake(known, Reason::no_ticket);
     CHECK(known.session->bytes().empty());

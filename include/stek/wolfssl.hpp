@@ -51,8 +51,11 @@ struct Options {
 /// have every resumption decided here, turn it off (wolfSSL_CTX_set_session_cache_mode).
 ///
 /// A session with a client certificate gets no ticket, and a connection that requires one resumes
-/// none: a ticket does not carry the certificate. Where a certificate is optional,
-/// wolfSSL_get_peer_certificate() of a resumed session has none.
+/// none: a ticket does not carry the certificate. Where a certificate is optional, sessions resume
+/// only with tickets that have a `context`, since wolfSSL does not tell whether
+/// wolfSSL_CTX_mutual_auth requires it after all; wolfSSL_get_peer_certificate() of a resumed
+/// session has none. wolfSSL opens tickets before its servername callback runs, so a certificate
+/// that is asked for there is asked for too late.
 ///
 /// Thread rule: that of `ssl`.
 class Connection {
