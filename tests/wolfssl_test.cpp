@@ -85,6 +85,7 @@ struct Hello {
   bool extended_master_secret = true;
   bool encrypt_then_mac = true;
   bool certificate = false;
+  bool tickets = true;
   Session session{};
 };
 
@@ -116,6 +117,7 @@ struct Client {
     mbedtls_ssl_conf_ciphersuites(&config, suites.data());
     mbedtls_ssl_conf_extended_master_secret(&config, hello.extended_master_secret ? 1 : 0);
     mbedtls_ssl_conf_encrypt_then_mac(&config, hello.encrypt_then_mac ? 1 : 0);
+    mbedtls_ssl_conf_session_tickets(&config, hello.tickets ? 1 : 0);
     if (hello.certificate) use_certificate();
     REQUIRE(mbedtls_ssl_setup(&ssl, &config) == 0);
     if (hello.name != nullptr) REQUIRE(mbedtls_ssl_set_hostname(&ssl, hello.name) == 0);
@@ -575,6 +577,44 @@ TEST_CASE("12.30 a session with a client certificate gets no ticket that opens")
     check_full_handshake(server.meet(again), Reason::unknown_key);
     CHECK(server.meet({}).issued);
   }
+}
+
+// It asks for no name and no certificate.
+TEST_CASE("what is in wolfSSL's own cache does not resume where stek decides") {
+  const Hello hello{.tickets = false};
+  const Context stock = server_context();
+  const Ssl first(wolfSSL_new(stock.get()));
+  const Meeting cached = shake_hands(*first, hello);
+  REQUIRE(cached.completed);
+  const Hello again{.name = "other.example", .tickets = false, .session = cached.session};
+  ask_for_certificate(*stock, demanded);
+  const Ssl second(wolfSSL_new(stock.get()));
+  CHECK(shake_hands(*second, again).resumed);
+
+  Server server;
+  const Meeting full = server.meet(again);
+  check_full_handshake(full, Reason::no_ticket);
+  CHECK(full.session->id_len == 0);
+}
+
+/// Of each row that it has, the first session and how many there are.
+std::vector<unsigned char> wolfssl_cache() {
+  std::vector<unsigned char> image(static_cast<std::size_t>(wolfSSL_get_session_cache_memsize()));
+  REQUIRE(wolfSSL_memsave_session_cache(image.data(), static_cast<int>(image.size())) ==
+          WOLFSSL_SUCCESS);
+  return image;
+}
+
+TEST_CASE("no session with a ticket of stek stays in wolfSSL's own cache") {
+  const auto before = wolfssl_cache();
+  Met server;
+  check_resumed(server.meet(server.again()));
+  CHECK((wolfssl_cache() == before));
+
+  const Context stock = server_context();
+  const Ssl ssl(wolfSSL_new(stock.get()));
+  REQUIRE(shake_hands(*ssl, {}).completed);
+  CHECK((wolfssl_cache() != before));
 }
 
 TEST_CASE("a connection is attached once, to a TLS server whose context was prepared") {

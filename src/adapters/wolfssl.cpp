@@ -101,6 +101,9 @@ void Connection::prepare(WOLFSSL_CTX& context, const Tickets& tickets) noexcept 
   wolfSSL_CTX_set_TicketEncCb(&context, &State::on_ticket);
   wolfSSL_CTX_set_TicketEncCtx(&context, &prepared);
   wolfSSL_CTX_set_TicketHint(&context, static_cast<int>(tickets.lifetime_hint().count()));
+  // Off, it looks nothing up, and still keeps each session with a ticket.
+  wolfSSL_CTX_set_session_cache_mode(&context, WOLFSSL_SESS_CACHE_OFF);
+  wolfSSL_CTX_set_session_cache_mode(&context, WOLFSSL_SESS_CACHE_NO_INTERNAL);
 }
 
 std::expected<Connection, Failure> Connection::attach(WOLFSSL& ssl, Tickets tickets,
