@@ -85,6 +85,7 @@ struct Hello {
   bool extended_master_secret = true;
   bool encrypt_then_mac = true;
   bool certificate = false;
+  bool tickets = true;
   Session session{};
 };
 
@@ -116,6 +117,7 @@ struct Client {
     mbedtls_ssl_conf_ciphersuites(&config, suites.data());
     mbedtls_ssl_conf_extended_master_secret(&config, hello.extended_master_secret ? 1 : 0);
     mbedtls_ssl_conf_encrypt_then_mac(&config, hello.encrypt_then_mac ? 1 : 0);
+    mbedtls_ssl_conf_session_tickets(&config, hello.tickets ? 1 : 0);
     if (hello.certificate) use_certificate();
     REQUIRE(mbedtls_ssl_setup(&ssl, &config) == 0);
     if (hello.name != nullptr) REQUIRE(mbedtls_ssl_set_hostname(&ssl, hello.name) == 0);
@@ -527,7 +529,12 @@ TEST_CASE("the way around a client certificate is real, without stek") {
 
 TEST_CASE("12.30 an anonymous session does not get past the demand for a certificate") {
   Met server;
-  ask_for_certificate(*server.context, demanded);
+  SUBCASE("of all") {
+    ask_for_certificate(*server.context, demanded);
+  }
+  SUBCASE("of all without a PSK") {
+    ask_for_certificate(*server.context, WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_EXCEPT_PSK);
+  }
   const Meeting anonymous = server.meet(server.again());
   CHECK_FALSE(anonymous.completed);
   CHECK(name_of(anonymous.verdict.reason) == name_of(Reason::identity_missing));
@@ -536,10 +543,26 @@ TEST_CASE("12.30 an anonymous session does not get past the demand for a certifi
   check_full_handshake(server.meet(again), Reason::identity_missing);
 }
 
+// wolfSSL_CTX_mutual_auth turns the one into the other, and nobody can look it up.
+TEST_CASE("12.30 where a certificate is asked for, a session resumes under a context only") {
+  Server server;
+  ask_for_certificate(*server.context, WOLFSSL_VERIFY_PEER);
+  const stek::Tickets bound = server.tickets("public", stek::Context{std::byte{1}});
+  const Meeting with = meet(*server.context, bound, {});
+  REQUIRE(with.issued);
+  check_resumed(meet(*server.context, bound, {.session = with.session}));
+
+  const Meeting without = server.meet({});
+  REQUIRE(without.issued);
+  check_full_handshake(server.meet({.session = without.session}), Reason::context_differs);
+  REQUIRE(wolfSSL_CTX_mutual_auth(server.context.get(), 1) == 0);
+  CHECK_FALSE(server.meet({.session = without.session}).completed);
+}
+
 TEST_CASE("12.30 a session with a client certificate gets no ticket that opens") {
   Server server;
   SUBCASE("where one is required, none is promised") {
-    ask_for_certificate(*server.context, WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT);
+    ask_for_certificate(*server.context, demanded);
     const Meeting known = server.meet({.certificate = true});
     check_full_handshake(known, Reason::no_ticket);
     CHECK(known.session->bytes().empty());
@@ -554,6 +577,44 @@ TEST_CASE("12.30 a session with a client certificate gets no ticket that opens")
     check_full_handshake(server.meet(again), Reason::unknown_key);
     CHECK(server.meet({}).issued);
   }
+}
+
+// It asks for no name and no certificate.
+TEST_CASE("what is in wolfSSL's own cache does not resume where stek decides") {
+  const Hello hello{.tickets = false};
+  const Context stock = server_context();
+  const Ssl first(wolfSSL_new(stock.get()));
+  const Meeting cached = shake_hands(*first, hello);
+  REQUIRE(cached.completed);
+  const Hello again{.name = "other.example", .tickets = false, .session = cached.session};
+  ask_for_certificate(*stock, demanded);
+  const Ssl second(wolfSSL_new(stock.get()));
+  CHECK(shake_hands(*second, again).resumed);
+
+  Server server;
+  const Meeting full = server.meet(again);
+  check_full_handshake(full, Reason::no_ticket);
+  CHECK(full.session->id_len == 0);
+}
+
+/// Of each row that it has, the first session and how many there are.
+std::vector<unsigned char> wolfssl_cache() {
+  std::vector<unsigned char> image(static_cast<std::size_t>(wolfSSL_get_session_cache_memsize()));
+  REQUIRE(wolfSSL_memsave_session_cache(image.data(), static_cast<int>(image.size())) ==
+          WOLFSSL_SUCCESS);
+  return image;
+}
+
+TEST_CASE("no session with a ticket of stek stays in wolfSSL's own cache") {
+  const auto before = wolfssl_cache();
+  Met server;
+  check_resumed(server.meet(server.again()));
+  CHECK((wolfssl_cache() == before));
+
+  const Context stock = server_context();
+  const Ssl ssl(wolfSSL_new(stock.get()));
+  REQUIRE(shake_hands(*ssl, {}).completed);
+  CHECK((wolfssl_cache() != before));
 }
 
 TEST_CASE("a connection is attached once, to a TLS server whose context was prepared") {

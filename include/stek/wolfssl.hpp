@@ -47,19 +47,24 @@ struct Options {
 /// live as long as `ssl` is used (destroy it before wolfSSL_free()). It takes the message callback
 /// of `ssl`, in which it reads the ClientHello.
 ///
-/// wolfSSL's own session cache goes on serving clients without tickets, by wolfSSL's own rules; to
-/// have every resumption decided here, turn it off (wolfSSL_CTX_set_session_cache_mode).
-///
 /// A session with a client certificate gets no ticket, and a connection that requires one resumes
-/// none: a ticket does not carry the certificate. Where a certificate is optional,
-/// wolfSSL_get_peer_certificate() of a resumed session has none.
+/// none: a ticket does not carry the certificate. Where a certificate is optional, sessions resume
+/// only with tickets that have a `context`, since wolfSSL does not tell whether
+/// wolfSSL_CTX_mutual_auth requires it after all; wolfSSL_get_peer_certificate() of a resumed
+/// session has none. wolfSSL opens tickets before its servername callback runs, so a certificate
+/// that is asked for there is asked for too late.
 ///
 /// Thread rule: that of `ssl`.
 class Connection {
  public:
   /// Makes `context` ask stek for its tickets, and gives it their lifetime hint: once, before its
   /// first connection, and for good. Connections of it without tickets give out some that nobody
-  /// opens. wolfSSL_CTX_set_timeout sets a hint too, so it comes before this.
+  /// opens. wolfSSL_CTX_set_timeout sets a hint too, so it comes before this. Where a servername
+  /// callback changes to another WOLFSSL_CTX, prepare that too.
+  ///
+  /// Turns wolfSSL's own session cache off. All contexts of a process share that one, master
+  /// secrets in it outlive their connections, and a session in it resumes for any server name,
+  /// whoever demands a certificate now, also beside a ticket that stek refuses.
   static void prepare(WOLFSSL_CTX& context, const Tickets& tickets) noexcept;
 
   /// Fails, and leaves `ssl` as it was, when it has tickets of stek already, is a client, speaks

@@ -101,6 +101,9 @@ void Connection::prepare(WOLFSSL_CTX& context, const Tickets& tickets) noexcept 
   wolfSSL_CTX_set_TicketEncCb(&context, &State::on_ticket);
   wolfSSL_CTX_set_TicketEncCtx(&context, &prepared);
   wolfSSL_CTX_set_TicketHint(&context, static_cast<int>(tickets.lifetime_hint().count()));
+  // Off, it looks nothing up, and still keeps each session with a ticket.
+  wolfSSL_CTX_set_session_cache_mode(&context, WOLFSSL_SESS_CACHE_OFF);
+  wolfSSL_CTX_set_session_cache_mode(&context, WOLFSSL_SESS_CACHE_NO_INTERNAL);
 }
 
 std::expected<Connection, Failure> Connection::attach(WOLFSSL& ssl, Tickets tickets,
@@ -169,9 +172,13 @@ void Connection::State::meet(Bytes message) {
 
 namespace {
 
+bool asks_for_certificate(WOLFSSL& ssl) noexcept {
+  return (wolfSSL_get_verify_mode(&ssl) & WOLFSSL_VERIFY_PEER) != 0;
+}
+
 bool demands_certificate(WOLFSSL& ssl) noexcept {
-  constexpr int demanded = WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-  return (wolfSSL_get_verify_mode(&ssl) & demanded) == demanded;
+  constexpr int demanded = WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT | WOLFSSL_VERIFY_FAIL_EXCEPT_PSK;
+  return asks_for_certificate(ssl) && (wolfSSL_get_verify_mode(&ssl) & demanded) != 0;
 }
 
 }  // namespace
@@ -279,6 +286,11 @@ std::optional<Reason> Connection::State::objection(const Session& session) const
   // RFC 5077 section 4 has the client's identity in the state. wolfSSL has no place for one.
   const bool anonymous = std::holds_alternative<std::monostate>(session.client_identity);
   if (!anonymous || demands_certificate(ssl)) return Reason::identity_missing;
+  // wolfSSL_CTX_mutual_auth makes a demand of it that does not show: who asks for certificates has
+  // to say in what context.
+  if (asks_for_certificate(ssl) && tickets.policy().context == Context{}) {
+    return Reason::context_differs;
+  }
   if (!is_enabled(session.cipher_suite)) return Reason::suite_not_enabled;
   return std::nullopt;
 }

@@ -176,7 +176,6 @@ void demand_certificate(WOLFSSL_CTX& context, const Options& options) {
 Context configured(const Options& options) {
   Context context(wolfSSL_CTX_new(wolfTLSv1_2_server_method()));
   require(context != nullptr, "set up TLS");
-  wolfSSL_CTX_set_session_cache_mode(context.get(), WOLFSSL_SESS_CACHE_OFF);
   if (options.certificate.empty()) {
     make_certificate(*context);
   } else {
