@@ -94,7 +94,8 @@ def is_outcome(outcome, saw, said, issued):
 
 
 def suite_in(line):
-    return re.search(r'suite=(\S+)', line).group(1)
+    found = re.search(r'suite=(\S+)', line)
+    return found and found.group(1)
 
 
 def cases(stage):
@@ -102,7 +103,8 @@ def cases(stage):
         libraries = [library for library in stage.libraries if condition.is_for(library)]
         for issuer, acceptor in itertools.product(libraries, libraries):
             for client in stage.clients:
-                if condition.version in client.versions:
+                refused = condition.expects(issuer, acceptor) != RESUMED
+                if condition.version in client.versions and (client.takes_refusal or not refused):
                     yield condition, issuer, acceptor, client
 
 
