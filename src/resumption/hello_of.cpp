@@ -18,6 +18,8 @@ ClientHello hello_of(const Session& session, const std::optional<HostName>& aske
     hello.supported_versions = {session.version};
     hello.psk_key_exchange_modes = {psk_dhe_ke};
     hello.key_share = true;
+    // The ticket that the session is from; its bytes are nothing to decide by.
+    hello.psk_identities.emplace_back();
   }
   return hello;
 }

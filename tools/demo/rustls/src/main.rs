@@ -1,6 +1,7 @@
 //! The demo server on rustls 0.20 (TLS 1.2 and 1.3): options and output are those of its siblings in
 //! C++. What a server author has to write is `stek.rs`, and here in `open_tickets` and `serve_one`.
 
+#[allow(dead_code)]
 mod stek;
 
 use std::fs::File;

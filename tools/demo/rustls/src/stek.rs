@@ -138,6 +138,12 @@ impl Connection {
         name.to_string_lossy().into_owned()
     }
 
+    /// Since when the session is authenticated that this connection resumed, in seconds since 1970: the
+    /// oldest of those that opened.
+    pub fn authenticated_at(&self) -> Option<i64> {
+        Some(self.met.lock().unwrap().oldest_authentication).filter(|at| *at != 0)
+    }
+
     /// Whether the client was given a ticket.
     pub fn issued(&self) -> bool {
         self.met.lock().unwrap().issued
