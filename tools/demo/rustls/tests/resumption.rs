@@ -223,7 +223,7 @@ fn a_thousand_handshakes_half_of_them_resumed() {
 }
 
 #[test]
-fn another_server_name_or_domain_or_context_is_a_full_handshake() {
+fn another_context_is_a_full_handshake() {
     let ring = Ring::new(XCHACHA20POLY1305);
     let config = open_to_all();
     for version in BOTH {
