@@ -752,10 +752,10 @@ TEST_CASE("C: a name that is sealed as its hash resumes where the stack says wha
 }
 
 TEST_CASE("C: 12.35 13.18 renewals of bytes end at the cap since the first full handshake") {
-  const auto ticketer = standalone();
-  const auto tickets = in(ticketer);
   constexpr std::int64_t hour = 3600;
   for (const Session& session : {test::typical_session(), test::typical_tls13_session()}) {
+    const auto ticketer = standalone();
+    const auto tickets = in(ticketer);
     const std::int64_t cap = is_tls13(session.version) ? 7 * 24 * hour : 24 * hour;
     Wire ticket = encoded_ticket(tickets.get(), rustls_session(session)).bytes;
     std::int64_t at = now;

@@ -420,7 +420,7 @@ class Program {
 
   void issue_and_resume_encoded() {
     const View with = view();
-    const int encoding = in_.u8() % 8 == 7 ? in_.u8() : STEK_ENCODING_RUSTLS_0_20;
+    const int encoding = in_.u8() % 8 == 7 ? in_.u8() : int{STEK_ENCODING_RUSTLS_0_20};
     const Wire bytes = rustls_session();
     const std::int64_t since = in_.u8() % 2 == 0 ? 0 : instant();
     const std::int64_t at = instant();
