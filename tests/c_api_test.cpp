@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <climits>
+#include <functional>
 #include <set>
 #include <thread>
 
@@ -543,6 +544,323 @@ TEST_CASE("C: a struct too short, too long, or with what only a newer library kn
 
 // ---- failures
 
+// ---- sessions that a stack has in bytes of its own
+
+constexpr int rustls = STEK_ENCODING_RUSTLS_0_20;
+
+/// As rustls writes test::typical_session() down.
+Wire rustls_session(const Session& session = test::typical_session(), std::int64_t at = now) {
+  Wire bytes(1);
+  if (const auto* name = std::get_if<HostName>(&session.server_name)) {
+    bytes = test::number_bytes(1, 1);
+    test::append_vector(bytes, 1, std::as_bytes(std::span(name->text())));
+  }
+  test::append_number(bytes, static_cast<std::size_t>(session.version), 2);
+  test::append_number(bytes, static_cast<std::size_t>(session.cipher_suite), 2);
+  test::append_vector(bytes, 1, session.secret.expose());
+  test::append_number(bytes, session.extended_master_secret ? 1 : 0, 1);
+  test::append_number(bytes, 0, 4);
+  test::append_number(bytes, static_cast<std::size_t>(at), 8);
+  test::append_number(bytes, session.ticket_age_add.value_or(0), 4);
+  return bytes;
+}
+
+struct Encoded {
+  stek_error error;
+  Wire bytes{STEK_MAX_TICKET};
+  std::size_t size = STEK_MAX_TICKET;
+  std::uint32_t lifetime_hint = 0;
+};
+
+Encoded encoded_ticket(const stek_tickets* tickets, const Wire& session,
+                       std::int64_t authenticated_at = 0, std::int64_t at = now) {
+  Encoded issued{};
+  issued.bytes.resize(STEK_MAX_TICKET);
+  issued.error =
+      stek_tickets_issue_encoded(tickets, rustls, session.data(), session.size(), authenticated_at,
+                                 at, issued.bytes.data(), &issued.size, &issued.lifetime_hint);
+  CHECK_EQ(issued.error == STEK_OK, issued.size != 0);
+  issued.bytes.resize(issued.size);
+  return issued;
+}
+
+struct Opened {
+  stek_error error;
+  stek_verdict verdict = sized<stek_verdict>();
+  std::int64_t authenticated_at = 77;
+  Wire bytes{STEK_MAX_TICKET};
+  std::size_t size = STEK_MAX_TICKET;
+};
+
+Opened opened_ticket(const stek_tickets* tickets, const Wire& ticket, std::int64_t at = now,
+                     std::string_view server_name = {}) {
+  Opened opened{};
+  opened.bytes.resize(STEK_MAX_TICKET);
+  opened.error = stek_tickets_resume_encoded(
+      tickets, rustls, ticket.data(), ticket.size(), server_name.data(), server_name.size(), at,
+      &opened.verdict, &opened.authenticated_at, opened.bytes.data(), &opened.size);
+  CHECK_EQ(opened.verdict.outcome == STEK_RESUME, opened.size != 0);
+  CHECK_EQ(opened.verdict.outcome == STEK_RESUME, opened.authenticated_at != 0);
+  opened.bytes.resize(opened.size);
+  return opened;
+}
+
+std::string_view reason_of(const Opened& opened) {
+  CHECK_EQ(opened.error, STEK_OK);
+  return stek_reason_name(opened.verdict.reason);
+}
+
+TEST_CASE("C: a session in bytes comes back as it was, and on other stacks") {
+  const auto ticketer = standalone();
+  const auto shop = in(ticketer, "shop");
+  for (const Session& session : {test::typical_session(), test::typical_tls13_session()}) {
+    const Wire bytes = rustls_session(session);
+    const Encoded ticket = encoded_ticket(shop.get(), bytes);
+    REQUIRE_EQ(ticket.error, STEK_OK);
+    CHECK_EQ(ticket.lifetime_hint, 12 * 3600);
+
+    const Opened opened = opened_ticket(shop.get(), ticket.bytes, now + 5);
+    CHECK_EQ(reason_of(opened), "resumes");
+    CHECK_EQ(opened.verdict.age, 5);
+    CHECK_EQ(opened.authenticated_at, now);
+    CHECK(opened.bytes == bytes);
+
+    const Resumed there = resumed(shop.get(), test::hello_for(session, ticket.bytes));
+    CHECK_EQ(there.verdict.outcome, STEK_RESUME);
+    CHECK_EQ(reason_of(opened_ticket(shop.get(), issued(shop.get(), &there.session))), "resumes");
+  }
+}
+
+TEST_CASE("C: for a stack that shows no hello every other rule holds") {
+  const auto ticketer = standalone();
+  const auto shop = in(ticketer, "shop");
+  const Wire ticket = encoded_ticket(shop.get(), rustls_session()).bytes;
+  const std::array<std::uint8_t, 16> context{1};
+  CHECK_EQ(reason_of(opened_ticket(in(ticketer, "mail").get(), ticket)), "altered");
+  CHECK_EQ(reason_of(opened_ticket(in(ticketer, "shop", context.data()).get(), ticket)),
+           "context_differs");
+  CHECK_EQ(reason_of(opened_ticket(shop.get(), ticket, now + 12 * 3600)), "ticket_expired");
+  CHECK_EQ(reason_of(opened_ticket(shop.get(), ticket, now - 61)), "issued_in_future");
+  CHECK_EQ(reason_of(opened_ticket(shop.get(), {})), "no_ticket");
+  CHECK_EQ(reason_of(opened_ticket(shop.get(), ticket, now, "Shop.Example.")), "resumes");
+  CHECK_EQ(reason_of(opened_ticket(shop.get(), ticket, now, "mail.example")),
+           "server_name_differs");
+}
+
+/// The reason that a session of any stack does not resume from bytes.
+std::string_view objection_to(const stek_tickets* tickets,
+                              const std::function<void(stek_session&)>& change) {
+  stek_session session = typical();
+  change(session);
+  return reason_of(opened_ticket(tickets, issued(tickets, &session)));
+}
+
+TEST_CASE("C: what rustls does not compare, or cannot hold, does not resume there") {
+  auto policy = sized<stek_policy>();
+  policy.legacy_ems = STEK_LEGACY_EMS_RESUME;
+  policy.context[0] = 1;
+  const auto ticketer = standalone(&policy);
+  const auto tickets = in(ticketer);
+  const auto check = [&](std::string_view reason,
+                         const std::function<void(stek_session&)>& change) {
+    CHECK_EQ(objection_to(tickets.get(), change), reason);
+  };
+  check("resumes", [](stek_session&) {});
+  check("resumes", [](stek_session& s) { s.extended_master_secret = 0; });
+  check("max_fragment_length_differs", [](stek_session& s) { s.max_fragment_length = 1; });
+  check("encrypt_then_mac_missing", [](stek_session& s) {
+    s.cipher_suite = 0xc009;
+    s.encrypt_then_mac = 1;
+  });
+  check("suite_not_enabled", [](stek_session& s) { s.cipher_suite = 0xc009; });
+  check("identity_missing", [](stek_session& s) {
+    s.has_client_identity_hash = s.has_identity_expires = 1;
+    s.identity_expires = now + 5000;
+  });
+  check("transport_differs", [](stek_session& s) {
+    s.transport = STEK_DTLS;
+    s.version = 0xfefd;
+  });
+}
+
+TEST_CASE("C: a session without a client's identity never resumes where one is demanded") {
+  const RingFile ring;
+  const auto open = opened(ring.path());
+  auto policy = sized<stek_policy>();
+  policy.require_client_identity = 1;
+  const auto closed = opened(ring.path(), &policy);
+  for (const Session& session : {test::typical_session(), test::typical_tls13_session()}) {
+    const Wire ticket = encoded_ticket(in(open).get(), rustls_session(session)).bytes;
+    CHECK_EQ(reason_of(opened_ticket(in(open).get(), ticket)), "resumes");
+    CHECK_EQ(reason_of(opened_ticket(in(closed).get(), ticket)), "identity_missing");
+    CHECK_EQ(encoded_ticket(in(closed).get(), rustls_session(session)).error,
+             STEK_IDENTITY_MISSING);
+  }
+}
+
+TEST_CASE("C: what only an abort answers is a full handshake where nothing was heard") {
+  auto policy = sized<stek_policy>();
+  const RingFile ring;
+  policy.legacy_ems = STEK_LEGACY_EMS_RESUME;
+  policy.min_version = 0x0301;
+  const auto lax = opened(ring.path(), &policy);
+  stek_session session = typical();
+  session.extended_master_secret = 0;
+  const Wire without = issued(in(lax).get(), &session);
+  session.version = 0x0302;
+  session.cipher_suite = 0xc009;
+  const Wire old = issued(in(lax).get(), &session);
+
+  policy = sized<stek_policy>();
+  policy.legacy_ems = STEK_LEGACY_EMS_ABORT;
+  const auto strict = opened(ring.path(), &policy);
+  for (const auto& [ticket, reason] : {std::pair(without, "extended_master_secret_absent"),
+                                       std::pair(old, "version_unsupported")}) {
+    const Opened opened = opened_ticket(in(strict).get(), ticket);
+    CHECK_EQ(reason_of(opened), reason);
+    CHECK_EQ(opened.verdict.outcome, STEK_FULL_HANDSHAKE);
+    CHECK_EQ(opened.verdict.alert, STEK_ALERT_NONE);
+  }
+  CHECK_EQ(encoded_ticket(in(strict).get(), rustls_session([] {
+                            Session legacy = test::typical_session();
+                            legacy.extended_master_secret = false;
+                            return legacy;
+                          }()))
+               .error,
+           STEK_NO_EXTENDED_MASTER_SECRET);
+}
+
+TEST_CASE("C: a name that is sealed as its hash resumes where the stack says what is asked for") {
+  auto schedule = sized<stek_schedule>();
+  schedule.profile = STEK_RFC5077;
+  stek_ticketer* made = nullptr;
+  REQUIRE_EQ(stek_ticketer_standalone(&schedule, nullptr, now, &made, nullptr), STEK_OK);
+  const Handle<stek_ticketer> ticketer(made);
+  const auto tickets = in(ticketer);
+  constexpr std::string_view name = "a-name-that-is-longer-than-its-room.example";
+  Session session = test::typical_session();
+  session.server_name = HostName::from(name).value();
+  const Wire bytes = rustls_session(session);
+  const Wire ticket = encoded_ticket(tickets.get(), bytes).bytes;
+  CHECK_EQ(ticket.size(), 178);
+  CHECK_EQ(reason_of(opened_ticket(tickets.get(), ticket)), "server_name_differs");
+  CHECK_EQ(reason_of(opened_ticket(tickets.get(), ticket, now, "shop.example")),
+           "server_name_differs");
+  const Opened opened = opened_ticket(tickets.get(), ticket, now, name);
+  CHECK_EQ(reason_of(opened), "resumes");
+  CHECK(opened.bytes == bytes);
+}
+
+TEST_CASE("C: 12.35 13.18 renewals of bytes end at the cap since the first full handshake") {
+  constexpr std::int64_t hour = 3600;
+  for (const Session& session : {test::typical_session(), test::typical_tls13_session()}) {
+    const auto ticketer = standalone();
+    const auto tickets = in(ticketer);
+    const std::int64_t cap = is_tls13(session.version) ? 7 * 24 * hour : 24 * hour;
+    Wire ticket = encoded_ticket(tickets.get(), rustls_session(session)).bytes;
+    std::int64_t at = now;
+    for (;;) {
+      REQUIRE_EQ(stek_ticketer_refresh(ticketer.get(), at, nullptr), STEK_OK);
+      const Opened opened = opened_ticket(tickets.get(), ticket, at);
+      if (at - now >= cap) {
+        CHECK_EQ(reason_of(opened), "authentication_too_old");
+        CHECK_EQ(encoded_ticket(tickets.get(), rustls_session(session, at), now, at).error,
+                 STEK_AUTHENTICATION_TOO_OLD);
+        break;
+      }
+      REQUIRE_EQ(reason_of(opened), "resumes");
+      CHECK_EQ(opened.authenticated_at, now);
+      // rustls writes the session down anew, as of now.
+      const Wire renewed = rustls_session(session, at);
+      ticket = encoded_ticket(tickets.get(), renewed, opened.authenticated_at, at).bytes;
+      at += 6 * hour;
+    }
+  }
+}
+
+TEST_CASE("C: bytes that are no session of the stack get no ticket, each by its error") {
+  const auto ticketer = standalone();
+  const auto tickets = in(ticketer);
+  const auto error_of = [&](Wire bytes) { return encoded_ticket(tickets.get(), bytes).error; };
+  Wire bytes = rustls_session();
+  bytes.push_back(std::byte{0});
+  CHECK_EQ(error_of(bytes), STEK_MALFORMED);
+  CHECK_EQ(error_of({}), STEK_MALFORMED);
+  Session other = test::typical_session();
+  other.cipher_suite = CipherSuite{0xc009};
+  CHECK_EQ(error_of(rustls_session(other)), STEK_UNSUITABLE);
+  other = test::typical_session();
+  other.ticket_age_add = 1;
+  CHECK_EQ(error_of(rustls_session(other)), STEK_MALFORMED);
+  other.ticket_age_add.reset();
+  other.secret = SessionSecret(Wire(48));
+  CHECK_EQ(error_of(rustls_session(other)), STEK_INVALID_SESSION);
+}
+
+TEST_CASE("C: a room for bytes that is too small says what suffices, and stays as it was") {
+  const auto ticketer = standalone();
+  const auto tickets = in(ticketer);
+  const Wire bytes = rustls_session();
+  Wire ticket(STEK_MAX_TICKET);
+  std::size_t size = 5;
+  CHECK_EQ(stek_tickets_issue_encoded(tickets.get(), rustls, bytes.data(), bytes.size(), 0, now,
+                                      ticket.data(), &size, nullptr),
+           STEK_ROOM_TOO_SMALL);
+  CHECK(is_zero(ticket));
+  CHECK_EQ(stek_tickets_issue_encoded(tickets.get(), rustls, bytes.data(), bytes.size(), 0, now,
+                                      ticket.data(), &size, nullptr),
+           STEK_OK);
+  Wire room(bytes.size());
+  auto verdict = sized<stek_verdict>();
+  std::int64_t authenticated_at = 77;
+  const auto open_into = [&](std::size_t most) {
+    std::size_t used = most;
+    const stek_error error =
+        stek_tickets_resume_encoded(tickets.get(), rustls, ticket.data(), size, nullptr, 0, now,
+                                    &verdict, &authenticated_at, room.data(), &used);
+    CHECK_EQ(used, bytes.size());
+    return error;
+  };
+  CHECK_EQ(open_into(bytes.size() - 1), STEK_ROOM_TOO_SMALL);
+  CHECK(is_zero(room));
+  CHECK_EQ(verdict.outcome, STEK_FULL_HANDSHAKE);
+  CHECK_EQ(authenticated_at, 0);
+  CHECK_EQ(open_into(bytes.size()), STEK_OK);
+  CHECK(room == bytes);
+}
+
+TEST_CASE("C: arguments of sessions in bytes that are out of bounds, and what they leave") {
+  const auto ticketer = standalone();
+  const auto tickets = in(ticketer);
+  const Wire bytes = rustls_session();
+  const Wire ticket = encoded_ticket(tickets.get(), bytes).bytes;
+  for (const std::int64_t at : {INT64_MIN, std::int64_t{-1}, std::int64_t{1} << 40, INT64_MAX}) {
+    CHECK_EQ(encoded_ticket(tickets.get(), bytes, at).error, STEK_INVALID_ARGUMENT);
+    CHECK_EQ(encoded_ticket(tickets.get(), bytes, 0, at).error, STEK_INVALID_ARGUMENT);
+    CHECK_EQ(opened_ticket(tickets.get(), ticket, at).error, STEK_INVALID_ARGUMENT);
+  }
+  CHECK_EQ(opened_ticket(tickets.get(), ticket, now, "no name").error, STEK_INVALID_ARGUMENT);
+  CHECK_EQ(opened_ticket(nullptr, ticket).error, STEK_INVALID_ARGUMENT);
+  CHECK_EQ(encoded_ticket(nullptr, bytes).error, STEK_INVALID_ARGUMENT);
+  Wire room(STEK_MAX_TICKET);
+  std::size_t size = room.size();
+  auto verdict = sized<stek_verdict>();
+  std::int64_t since = 77;
+  for (const int encoding : {-1, 0, 2}) {
+    size = room.size();
+    CHECK_EQ(stek_tickets_issue_encoded(tickets.get(), encoding, bytes.data(), bytes.size(), 0, now,
+                                        room.data(), &size, nullptr),
+             STEK_INVALID_ARGUMENT);
+    size = room.size();
+    CHECK_EQ(stek_tickets_resume_encoded(tickets.get(), encoding, ticket.data(), ticket.size(),
+                                         nullptr, 0, now, &verdict, &since, room.data(), &size),
+             STEK_INVALID_ARGUMENT);
+  }
+  CHECK_EQ(size, 0);
+  CHECK_EQ(since, 0);
+  CHECK(is_zero(room));
+}
+
 TEST_CASE("C: NULL is an invalid argument, and never a crash") {
   const auto ticketer = standalone();
   const auto tickets = in(ticketer);
@@ -554,6 +872,7 @@ TEST_CASE("C: NULL is an invalid argument, and never a crash") {
   auto out = sized<stek_session>();
   auto health = sized<stek_health>();
   std::int32_t reason = 0;
+  std::int64_t since = 0;
   stek_ticketer* made = nullptr;
   stek_tickets* view = nullptr;
   auto why = sized<stek_failure>();
@@ -591,6 +910,24 @@ TEST_CASE("C: NULL is an invalid argument, and never a crash") {
       stek_tickets_resume(t, hello.data(), hello.size(), 0, now, &verdict, &out, bytes, nullptr),
       stek_tickets_resume_one(t, nullptr, 1, hello.data(), hello.size(), 0, now, &verdict, &out,
                               bytes, room()),
+      stek_tickets_issue_encoded(nullptr, rustls, bytes, 1, 0, now, bytes, room(), nullptr),
+      stek_tickets_issue_encoded(t, rustls, nullptr, 1, 0, now, bytes, room(), nullptr),
+      stek_tickets_issue_encoded(t, rustls, bytes, 1, 0, now, nullptr, room(), nullptr),
+      stek_tickets_issue_encoded(t, rustls, bytes, 1, 0, now, bytes, nullptr, nullptr),
+      stek_tickets_resume_encoded(nullptr, rustls, bytes, 1, nullptr, 0, now, &verdict, &since,
+                                  bytes, room()),
+      stek_tickets_resume_encoded(t, rustls, nullptr, 1, nullptr, 0, now, &verdict, &since, bytes,
+                                  room()),
+      stek_tickets_resume_encoded(t, rustls, bytes, 1, nullptr, 1, now, &verdict, &since, bytes,
+                                  room()),
+      stek_tickets_resume_encoded(t, rustls, bytes, 1, nullptr, 0, now, nullptr, &since, bytes,
+                                  room()),
+      stek_tickets_resume_encoded(t, rustls, bytes, 1, nullptr, 0, now, &verdict, nullptr, bytes,
+                                  room()),
+      stek_tickets_resume_encoded(t, rustls, bytes, 1, nullptr, 0, now, &verdict, &since, nullptr,
+                                  room()),
+      stek_tickets_resume_encoded(t, rustls, bytes, 1, nullptr, 0, now, &verdict, &since, bytes,
+                                  nullptr),
       stek_tickets_seal(nullptr, "a", bytes, 1, now, bytes, room(), nullptr),
       stek_tickets_seal(t, nullptr, bytes, 1, now, bytes, room(), nullptr),
       stek_tickets_seal(t, "a", nullptr, 1, now, bytes, room(), nullptr),

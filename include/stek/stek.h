@@ -201,6 +201,11 @@ enum stek_legacy_ems {
 /// not fork with its ticketer: in a forked child it issues and resumes nothing.
 enum stek_key_memory { STEK_KEY_MEMORY_FORKABLE = 0, STEK_KEY_MEMORY_SECRET = 1 };
 
+/// How a TLS library writes a session down, where a ticket is bytes of its own to it.
+enum stek_encoding {
+  STEK_ENCODING_RUSTLS_0_20 = 1  ///< rustls 0.20's ServerSessionValue, in TLS over TCP
+};
+
 /// The stable name, as logs, counters and JSON carry it ("unknown_key"), and a line for people.
 /// "unknown" for a number that is none. The text lives as long as the library.
 STEK_API const char* stek_error_name(int error);
@@ -435,6 +440,48 @@ STEK_API enum stek_error stek_tickets_resume_one(const stek_tickets* tickets, co
                                                  struct stek_verdict* verdict,
                                                  struct stek_session* session, void* room,
                                                  size_t* room_size);
+
+/// For a stack that hands out its sessions as bytes, to be made a ticket of, and shows no
+/// ClientHello. Its tickets are those of every other stack.
+///
+/// `authenticated_at`: of the session that this connection resumed, as stek_tickets_resume_encoded
+/// gave it; 0 where the handshake is a full one. The stack's bytes do not say it, and the policy's
+/// cap counts from it. A caller that cannot tell which of the two it was gives that of the oldest
+/// session that the connection opened: the cap then ends early, and never late.
+///
+/// STEK_MALFORMED for bytes that the stack would not have written, STEK_UNSUITABLE for a session
+/// that stek does not seal for it, such as one with a client's certificates; the handshake goes on
+/// without a ticket.
+STEK_API enum stek_error stek_tickets_issue_encoded(const stek_tickets* tickets, int encoding,
+                                                    const void* session, size_t session_size,
+                                                    int64_t authenticated_at, int64_t now,
+                                                    void* ticket, size_t* ticket_size,
+                                                    uint32_t* lifetime_hint);
+
+/// Opens a ticket for such a stack, and decides by every rule that does not need the hello. Those
+/// that do are the stack's to keep. rustls 0.20.8 compares, before it resumes:
+///
+/// - the server name, text with text in lower case: another is a full handshake;
+/// - the suite, with the one that it selects by its own preference, and so the version and in TLS
+///   1.3 the hash: another is a full handshake, even where RFC 8446 lets the suite change;
+/// - extended master secret: sealed and not offered aborts (with illegal_parameter), offered and
+///   not sealed is a full handshake; on neither side the policy has decided here;
+/// - null compression, psk_dhe_ke and the binder; where psk_key_exchange_modes is missing it makes
+///   a full handshake and does not abort.
+///
+/// It does not ask again for a client's certificate, whatever its verifier demands: a policy with
+/// `require_client_identity` or a context of its own keeps others' sessions out, and this call
+/// gives it no session with an identity. TLS_FALLBACK_SCSV and a maximum fragment length it does
+/// not know; a session with the latter does not resume. It always renews in TLS 1.2.
+///
+/// `server_name` is what the client asks for, where that is known; NULL and 0: not known, and then
+/// a session whose name is sealed as its hash does not resume. With STEK_RESUME `session` takes
+/// the stack's bytes, STEK_MAX_TICKET of them at most, and `authenticated_at` what issuing wants to
+/// be given on this connection. There is no STEK_ABORT. What does not resume is 0 bytes.
+STEK_API enum stek_error stek_tickets_resume_encoded(
+    const stek_tickets* tickets, int encoding, const void* ticket, size_t ticket_size,
+    const char* server_name, size_t server_name_size, int64_t now, struct stek_verdict* verdict,
+    int64_t* authenticated_at, void* session, size_t* session_size);
 
 /// Seals bytes of any kind under `label` (1 to 32 bytes, such as "rustls/0.20"), which the opener
 /// must name.

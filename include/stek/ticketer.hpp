@@ -96,6 +96,17 @@ class Tickets {
   [[nodiscard]] Resumption resume(Bytes ticket, const ClientHello& hello,
                                   Instant now = system_now()) const noexcept;
 
+  /// For a stack that shows no hello: by every rule but those on what only a hello says. As if the
+  /// client had said what the session says of version, suite, server name and extended master
+  /// secret, which the stack must compare itself before it resumes. A session with encrypt-then-MAC
+  /// or a maximum fragment length does not resume, nor is there an abort, where nothing was heard
+  /// to abort for.
+  ///
+  /// `asked` is the server name of the hello, where the stack lets that be known: without it a name
+  /// that is sealed as its hash does not resume. With it, the session has its text.
+  [[nodiscard]] Resumption resume_without_hello(Bytes ticket, const std::optional<HostName>& asked,
+                                                Instant now = system_now()) const noexcept;
+
   /// Only opens: for tools that look at a ticket without a hello.
   [[nodiscard]] std::expected<Session, Reason> open(Bytes ticket,
                                                     Instant now = system_now()) const noexcept;

@@ -1,8 +1,10 @@
 #include <stek/ticketer.hpp>
 
 #include <algorithm>
+#include <new>
 
 #include "resumption/decide.hpp"
+#include "resumption/hello_of.hpp"
 #include "session/state.hpp"
 #include "ticket/ticket.hpp"
 #include "ticketer/live.hpp"
@@ -148,6 +150,34 @@ std::expected<Opened, Reason> open_session(Session& session, Bytes ticket, Live&
   return Opened{.under_sealing_key = found->key == hold.get()->sealing(now)};
 }
 
+void decide_on(Resumption& result, Opened opened, const ClientHello& hello, const Policy& policy,
+               Instant now) noexcept {
+  decide_into(result.verdict, result.session, hello, policy, now, result.selected_identity);
+  const bool resumes = result.verdict.outcome == Outcome::resume;
+  if (resumes && !opened.under_sealing_key) result.verdict.renew = true;
+}
+
+/// Nothing when there is no memory for it.
+std::optional<ClientHello> hello_or_nothing(const Session& session,
+                                            const std::optional<HostName>& asked) noexcept try {
+  return hello_of(session, asked);
+} catch (const std::bad_alloc&) {
+  return std::nullopt;
+}
+
+void decide_without_hello(Resumption& result, Opened opened, const std::optional<HostName>& asked,
+                          const Policy& policy, Instant now) noexcept {
+  Verdict& verdict = result.verdict;
+  const auto hello = hello_or_nothing(result.session, asked);
+  if (!hello) {
+    verdict = {.reason = Reason::other_content};
+    return;
+  }
+  decide_on(result, opened, *hello, policy, now);
+  if (verdict.outcome == Outcome::abort) verdict = {.reason = verdict.reason, .age = verdict.age};
+  if (verdict.outcome == Outcome::resume && asked) result.session.server_name = *asked;
+}
+
 }  // namespace
 
 std::expected<Ticket, Error> Tickets::issue(const Session& session, Room room,
@@ -198,6 +228,19 @@ Resumption Tickets::resume(Bytes ticket, const ClientHello& hello, Instant now) 
   return result;
 }
 
+Resumption Tickets::resume_without_hello(Bytes ticket, const std::optional<HostName>& asked,
+                                         Instant now) const noexcept {
+  Resumption result;
+  const auto opened = open_session(result.session, ticket, *live_, domain_, now);
+  if (opened) {
+    decide_without_hello(result, *opened, asked, policy_, now);
+  } else {
+    result.verdict = {.reason = opened.error()};
+  }
+  count(result.verdict);
+  return result;
+}
+
 // 13.3. RFC 8446 section 4.2.11: "If no acceptable PSKs are found, the server SHOULD perform a
 // non-PSK handshake if possible."
 void Tickets::resume_one_of(Resumption& result, const ClientHello& hello,
@@ -223,9 +266,7 @@ void Tickets::open_and_decide(Resumption& result, Bytes ticket, const ClientHell
     if (const auto verdict = decide_hello(hello, policy_)) result.verdict = *verdict;
     return;
   }
-  decide_into(result.verdict, result.session, hello, policy_, now, result.selected_identity);
-  const bool resumes = result.verdict.outcome == Outcome::resume;
-  if (resumes && !opened->under_sealing_key) result.verdict.renew = true;
+  decide_on(result, *opened, hello, policy_, now);
 }
 
 void Tickets::count(const Verdict& verdict) const noexcept {

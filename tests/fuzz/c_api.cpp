@@ -243,7 +243,7 @@ class Program {
   // ---- steps
 
   void step() {
-    switch (in_.u8() % 10) {
+    switch (in_.u8() % 11) {
       case 0:
         return standalone();
       case 1:
@@ -262,6 +262,8 @@ class Program {
         return rings();
       case 8:
         return wipe_and_name();
+      case 10:
+        return issue_and_resume_encoded();
       default:
         return standalone_by_default();
     }
@@ -394,6 +396,79 @@ class Program {
       check(is_zero(std::as_bytes(std::span(&whole, 1)).subspan(sizeof whole.size)),
             "no session but of a ticket that resumes");
     }
+  }
+
+  /// As rustls writes it down: a session that is fit, with some of its bytes overwritten.
+  [[nodiscard]] Wire rustls_session() {
+    const std::uint8_t kind = in_.u8();
+    const stek_session from = session_of_kind(kind % 2);
+    Wire bytes(1);
+    if (kind % 4 > 1) bytes = {std::byte{1}, std::byte{1}, std::byte{'a'}};
+    test::append_number(bytes, from.version, 2);
+    test::append_number(bytes, from.cipher_suite, 2);
+    test::append_vector(bytes, 1, std::as_bytes(std::span(from.secret).first(from.secret_size)));
+    test::append_number(bytes, from.extended_master_secret, 1);
+    test::append_number(bytes, 0, 4);
+    test::append_number(bytes, static_cast<std::size_t>(start), 8);
+    test::append_number(bytes, 0, 4);
+    for (std::uint8_t n = in_.u8() % 4; n > 0; --n) {
+      const std::size_t at = in_.u8() % bytes.size();
+      bytes[at] = static_cast<std::byte>(in_.u8());
+    }
+    return bytes;
+  }
+
+  void issue_and_resume_encoded() {
+    const View with = view();
+    const int encoding = in_.u8() % 8 == 7 ? in_.u8() : int{STEK_ENCODING_RUSTLS_0_20};
+    const Wire bytes = rustls_session();
+    const std::int64_t since = in_.u8() % 2 == 0 ? 0 : instant();
+    const std::int64_t at = instant();
+    SizedRoom ticket = room();
+    const stek_error error =
+        stek_tickets_issue_encoded(with.handle, encoding, bytes.data(), bytes.size(), since, at,
+                                   ticket.memory.data(), &ticket.size, nullptr);
+    ticket.check_after(error);
+    if (error == STEK_OK) {
+      const Bytes issued = ticket.memory.bytes().first(ticket.size);
+      ticket_.assign(issued.begin(), issued.end());
+    }
+    const bool usual = with.plain && error == STEK_OK && since == 0;
+    resume_encoded(with, encoding, at);
+    if (usual) check_issued_encoded(with, at, bytes);
+  }
+
+  void resume_encoded(const View& with, int encoding, std::int64_t at) {
+    auto verdict = any<stek_verdict>();
+    SizedRoom space = room();
+    std::int64_t since = 77;
+    const Bytes name = in_.bytes(std::min<std::size_t>(in_.rest().size(), in_.u8() % 4));
+    const stek_error error =
+        stek_tickets_resume_encoded(with.handle, encoding, ticket_.data(), ticket_.size(),
+                                    reinterpret_cast<const char*>(name.data()), name.size(), at,
+                                    verdict.get(), &since, space.memory.data(), &space.size);
+    verdict.check_after();
+    space.check_after(error);
+    check(error == STEK_OK || since == 0, "after a failure nothing is left");
+    check(error != STEK_OK || (since != 0) == (space.size != 0), "a session, or none");
+  }
+
+  void check_issued_encoded(const View& with, std::int64_t at, const Wire& bytes) {
+    stek_verdict verdict{};
+    verdict.size = sizeof verdict;
+    std::int64_t since = 0;
+    Wire space(STEK_MAX_TICKET);
+    std::size_t size = space.size();
+    const stek_error error = stek_tickets_resume_encoded(with.handle, STEK_ENCODING_RUSTLS_0_20,
+                                                         ticket_.data(), ticket_.size(), nullptr, 0,
+                                                         at, &verdict, &since, space.data(), &size);
+    check(error == STEK_OK && verdict.outcome == STEK_RESUME, "what was issued resumes");
+    check(since == at, "as of its first handshake");
+    // But for the time at which the ticket was issued, which is stek's.
+    constexpr std::size_t behind = 8 + 4;
+    check(size == bytes.size(), "as long as it was");
+    check(std::ranges::equal(Bytes(space).first(size - behind), Bytes(bytes).first(size - behind)),
+          "and as it was");
   }
 
   void seal_and_open() {

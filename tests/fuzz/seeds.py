@@ -206,6 +206,15 @@ def seeds_of_wolfssl_tickets():
         put("wolfssl_ticket", struct.pack(">HH48sQB15x32s", version, suite, b"s" * 48, NOW << 32, ems, b"i" * 32))
 
 
+def seeds_of_rustls_sessions():
+    for version, suite, size in ((0x0303, 0xc02b, 48), (0x0303, 0xcca8, 48), (0x0304, 0x1301, 32), (0x0304, 0x1302, 48)):
+        for name in (b"\0", b"\1\7example"):
+            for rest in (b"\0\0\0\0", b"\0\1\2h2\0\3abc", b"\1\0\0\5\0\0\2\x30\0\0\0\0"):
+                tls13 = version == 0x0304
+                put("rustls_session", name + struct.pack(">HHB", version, suite, size) + b"s" * size
+                    + bytes([not tls13]) + rest + struct.pack(">QI", NOW, 0x80706050 if tls13 else 0))
+
+
 def seeds_of_openssl_sessions():
     bodies = [openssl_session(version, suite, b"s" * 48, tagged)
               for version, suite in ((0x0303, 0xc02b), (0x0301, 0x002f), (0xfefd, 0xc02b))
@@ -262,3 +271,4 @@ seeds_of_hellos()
 seeds_of_openssl_sessions()
 seeds_of_wolfssl_tickets()
 seeds_of_boringssl_sessions()
+seeds_of_rustls_sessions()
