@@ -127,10 +127,9 @@ Outcome converse(gnutls_session_t session) {
   }
   if (!outcome.completed) return outcome;
   outcome.resumed = gnutls_session_is_resumed(session) != 0;
-  outcome.reply.resize(1024);
   gnutls_record_send(session, line.data(), line.size());
-  const ssize_t n = gnutls_record_recv(session, outcome.reply.data(), outcome.reply.size());
-  outcome.reply.resize(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+  outcome.reply = read_line(
+      [&](char* room, std::size_t size) { return gnutls_record_recv(session, room, size); });
   return outcome;
 }
 

@@ -91,11 +91,10 @@ class Client {
     }
     if (!outcome.completed) return outcome;
     outcome.resumed = !full;
-    outcome.reply.resize(1024);
     mbedtls_ssl_write(&ssl_, u8(line), line.size());
-    const int n = mbedtls_ssl_read(&ssl_, reinterpret_cast<unsigned char*>(outcome.reply.data()),
-                                   outcome.reply.size());
-    outcome.reply.resize(static_cast<std::size_t>(std::max(n, 0)));
+    outcome.reply = read_line([&](char* room, std::size_t size) {
+      return mbedtls_ssl_read(&ssl_, reinterpret_cast<unsigned char*>(room), size);
+    });
     mbedtls_ssl_close_notify(&ssl_);
     return outcome;
   }

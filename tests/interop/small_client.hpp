@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <fstream>
 #include <optional>
@@ -124,6 +125,19 @@ struct Outcome {
   std::string alert = "none";  ///< that was received, by the library's name for it
   std::string reply;
 };
+
+/// A line, in however many records; `read` is given room and gives how much of it was filled.
+template <class Read>
+std::string read_line(const Read& read) {
+  std::string text;
+  while (text.find('\n') == std::string::npos && text.size() < 1024) {
+    std::array<char, 1024> room;
+    const auto n = read(room.data(), room.size());
+    if (n <= 0) break;
+    text.append(room.data(), static_cast<std::size_t>(n));
+  }
+  return text;
+}
 
 inline int report(const Outcome& outcome) {
   const char* handshake = outcome.resumed ? "resumed" : "full";

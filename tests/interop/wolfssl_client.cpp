@@ -108,10 +108,10 @@ Outcome converse(WOLFSSL& ssl) {
   }
   if (!outcome.completed) return outcome;
   outcome.resumed = wolfSSL_session_reused(&ssl) != 0;
-  outcome.reply.resize(1024);
   wolfSSL_write(&ssl, line.data(), static_cast<int>(line.size()));
-  const int n = wolfSSL_read(&ssl, outcome.reply.data(), static_cast<int>(outcome.reply.size()));
-  outcome.reply.resize(static_cast<std::size_t>(std::max(n, 0)));
+  outcome.reply = read_line([&](char* room, std::size_t size) {
+    return wolfSSL_read(&ssl, room, static_cast<int>(size));
+  });
   wolfSSL_shutdown(&ssl);
   return outcome;
 }
