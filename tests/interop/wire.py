@@ -107,16 +107,17 @@ def expected_of(scenario, version, acceptor):
     return saw, said
 
 
-def hello_for(hello, acceptor):
-    """An acceptor that does not keep the suite has no other to select."""
-    return hello if acceptor.keeps_suite else replace(hello, suites=hello.suites[:1])
+def hello_for(hello, scenario, acceptor):
+    """An acceptor that does not keep the suite has no other to select, unless the servers' suites are what is played."""
+    fixed = '--cipher-suite' in scenario.server
+    return hello if acceptor.keeps_suite or fixed else replace(hello, suites=hello.suites[:1])
 
 
 def play(stage, case, folder):
     """What is wrong, or nothing."""
     scenario, version, issuer, acceptor, client = case
     ring, session = folder / 'ring.json', folder / 'session'
-    first, again = (hello_for(hello, acceptor) for hello in (scenario.first, scenario.again))
+    first, again = (hello_for(hello, scenario, acceptor) for hello in (scenario.first, scenario.again))
     stage.make_ring(ring, scenario.schedule)
     with stage.server(issuer, ring, scenario.server) as server:
         saw = client.meet(server.port, version, first, session, stage.files)
