@@ -76,16 +76,20 @@ inline Session altered(const SSL_SESSION& session, std::size_t bit, SSL_CTX& con
   return changed;
 }
 
+inline unsigned u16_at(const Message& bytes, std::size_t at) {
+  return static_cast<unsigned>(bytes.at(at)) << 8U | bytes.at(at + 1);
+}
+
 // Where an extension's type stands in a ClientHello that BoringSSL has written.
 inline unsigned char* extension_in(Message& hello, int type) {
   std::size_t at = 5 + 4 + 2 + 32;
   at += 1U + hello.at(at);
-  at += 2U + (hello.at(at) << 8U | hello.at(at + 1));
+  at += 2U + u16_at(hello, at);
   at += 1U + hello.at(at);
   at += 2;
   while (at + 4 <= hello.size()) {
-    if ((hello[at] << 8U | hello[at + 1]) == type) return hello.data() + at;
-    at += 4U + (hello[at + 2] << 8U | hello[at + 3]);
+    if (u16_at(hello, at) == static_cast<unsigned>(type)) return hello.data() + at;
+    at += 4U + u16_at(hello, at + 2);
   }
   return nullptr;
 }
@@ -103,8 +107,8 @@ inline bool answers(const Message& server_hello, int type) {
   if (server_hello.size() <= id_at) return false;
   std::size_t at = id_at + 1 + server_hello[id_at] + 2 + 1 + 2;
   while (at + 4 <= server_hello.size()) {
-    if ((server_hello[at] << 8U | server_hello[at + 1]) == type) return true;
-    at += 4U + (server_hello[at + 2] << 8U | server_hello[at + 3]);
+    if (u16_at(server_hello, at) == static_cast<unsigned>(type)) return true;
+    at += 4U + u16_at(server_hello, at + 2);
   }
   return false;
 }
