@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -18,6 +19,7 @@
 #include <mbedtls/ssl.h>
 
 #define USE_CERT_BUFFERS_256
+#define USE_CERT_BUFFERS_2048
 #include <wolfssl/certs_test.h>
 #include <wolfssl/wolfcrypt/ecc.h>
 
@@ -185,8 +187,9 @@ bool talk(WOLFSSL& server, Client& client) {
   return std::string_view(heard.data(), static_cast<std::size_t>(std::max(back, 0))) == welcome;
 }
 
-/// Both ends until neither goes on.
-Meeting shake_hands(WOLFSSL& server, const Hello& hello) {
+/// Both ends until neither goes on. `meddle` is called when the client has spoken.
+Meeting shake_hands(WOLFSSL& server, const Hello& hello,
+                    const std::function<void(Wire&, int round)>& meddle = {}) {
   Client client(hello);
   carry(server, client.wire);
   Meeting meeting;
@@ -196,6 +199,7 @@ Meeting shake_hands(WOLFSSL& server, const Hello& hello) {
     if (client_result == MBEDTLS_ERR_SSL_WANT_READ) {
       client_result = mbedtls_ssl_handshake(&client.ssl);
     }
+    if (meddle) meddle(client.wire, round);
     server_done = server_done || wolfSSL_accept(&server) == WOLFSSL_SUCCESS;
   }
   meeting.completed = client_result == 0 && server_done;
@@ -361,6 +365,21 @@ TEST_CASE("a session resumes under its own suite, whatever either side prefers n
   CHECK(meeting.suite == gcm128);
 }
 
+TEST_CASE("12.9 a session does not resume under a suite that the server's certificate is not for") {
+  Met server;
+  const Context rsa(wolfSSL_CTX_new(wolfTLSv1_2_server_method()));
+  REQUIRE(wolfSSL_CTX_use_certificate_buffer(rsa.get(), server_cert_der_2048,
+                                             sizeof_server_cert_der_2048,
+                                             WOLFSSL_FILETYPE_ASN1) == WOLFSSL_SUCCESS);
+  REQUIRE(wolfSSL_CTX_use_PrivateKey_buffer(rsa.get(), server_key_der_2048,
+                                            sizeof_server_key_der_2048,
+                                            WOLFSSL_FILETYPE_ASN1) == WOLFSSL_SUCCESS);
+  Connection::prepare(*rsa, server.tickets());
+  Hello again = server.again();
+  again.suites = {gcm128, MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256};
+  check_full_handshake(meet(*rsa, server.tickets(), again), Reason::suite_not_enabled);
+}
+
 TEST_CASE("12.9 a session whose suite is no longer enabled does not resume") {
   Met server;
   REQUIRE(wolfSSL_CTX_set_cipher_list(server.context.get(), "ECDHE-ECDSA-AES256-GCM-SHA384") ==
@@ -472,6 +491,30 @@ TEST_CASE("what is no ticket of stek is a full handshake, of any length that wol
   }
 }
 
+/// The record that is there, as records of up to `size` bytes.
+std::string in_pieces(const std::string& record, std::size_t size) {
+  constexpr std::size_t header = 5;
+  std::string pieces;
+  for (std::size_t at = header; at < record.size(); at += size) {
+    const std::string piece = record.substr(at, size);
+    pieces += record.substr(0, 3) + '\0' + static_cast<char>(piece.size()) + piece;
+  }
+  return pieces;
+}
+
+TEST_CASE("a ClientHello in many records resumes") {
+  Met server;
+  const Ssl ssl(wolfSSL_new(server.context.get()));
+  const auto connection = Connection::attach(*ssl, server.tickets());
+  REQUIRE(connection);
+  const Meeting again = shake_hands(*ssl, server.again(), [](Wire& wire, int round) {
+    if (round == 0) wire.to_server = in_pieces(wire.to_server, 40);
+  });
+  CHECK(again.completed);
+  CHECK(again.answered);
+  CHECK(connection->resumed());
+}
+
 TEST_CASE("a ticket of another domain, or of an expired key, is a full handshake") {
   Met server;
   SUBCASE("domain") {
@@ -499,17 +542,32 @@ TEST_CASE("a session of one context does not resume in another") {
   check_resumed(meet(*server.context, one, again));
 }
 
-TEST_CASE("12.33 without an active key a handshake completes, with a ticket that nobody opens") {
+TEST_CASE("12.33 without an active key a handshake completes, and no ticket is promised") {
   Met server;
   retire_keys(*server.store);
   REQUIRE(server.ticketer.refresh());
   const Meeting full = server.meet({});
   check_full_handshake(full, Reason::no_ticket);
   CHECK_FALSE(full.issued);
-  Hello again;
-  again.session = full.session;
-  check_full_handshake(server.meet(again), Reason::unknown_key);
+  CHECK(full.session->bytes().empty());
   check_resumed(server.meet(server.again()));
+}
+
+TEST_CASE("12.33 a key that retires after the promise: the ticket is one that nobody opens") {
+  Server server;
+  const Ssl ssl(wolfSSL_new(server.context.get()));
+  const auto connection = Connection::attach(*ssl, server.tickets());
+  REQUIRE(connection);
+  const Meeting full = shake_hands(*ssl, {}, [&](Wire&, int round) {
+    if (round != 1) return;
+    retire_keys(*server.store);
+    REQUIRE(server.ticketer.refresh());
+  });
+  CHECK(full.completed);
+  CHECK(full.answered);
+  CHECK_FALSE(connection->issued());
+  CHECK(full.session->bytes().size() == 178);
+  check_full_handshake(server.meet({.session = full.session}), Reason::unknown_key);
 }
 
 // wolfSSL by itself: one server that asks for nothing, then demands a certificate, under the same

@@ -186,7 +186,8 @@ bool demands_certificate(WOLFSSL& ssl) noexcept {
 bool Connection::State::could_issue() const noexcept {
   const bool bound =
       hello->extended_master_secret || tickets.policy().legacy_ems == LegacyEms::resume;
-  return bound && !hello->truncated_hmac && !demands_certificate(ssl);
+  return bound && !hello->truncated_hmac && !demands_certificate(ssl) &&
+         tickets.lifetime_hint() > Seconds(0);
 }
 
 bool Connection::State::is_of_this_handshake() const noexcept {
@@ -202,19 +203,17 @@ int Connection::State::on_ticket(WOLFSSL* ssl, unsigned char* name, unsigned cha
                                  unsigned char* mac, int seals, unsigned char* body, int size,
                                  int* new_size, void* /*marker*/) noexcept {
   auto* state = static_cast<State*>(wolfSSL_get_ex_data(ssl, connection_index()));
+  const Parts parts{.name = name, .iv = iv, .body = body, .mac = mac};
+  bool done = false;
   try {
-    if (seals == 0) {
-      const bool opened = state != nullptr && state->open(body, static_cast<std::size_t>(size));
-      *new_size = foreign::wolfssl_ticket_size;
-      return opened ? WOLFSSL_TICKET_RET_OK : WOLFSSL_TICKET_RET_REJECT;
-    }
-    const Parts parts{.name = name, .iv = iv, .body = body, .mac = mac};
-    const bool filled = (state != nullptr && state->issue(parts)) || fill_with_nothing(parts);
-    *new_size = body_size;
-    return filled ? WOLFSSL_TICKET_RET_OK : WOLFSSL_TICKET_RET_FATAL;
+    done = state != nullptr &&
+           (seals != 0 ? state->issue(parts) : state->open(body, static_cast<std::size_t>(size)));
   } catch (const std::bad_alloc&) {
-    return WOLFSSL_TICKET_RET_REJECT;
+    done = false;
   }
+  *new_size = seals != 0 ? body_size : foreign::wolfssl_ticket_size;
+  if (seals != 0 && !done) done = fill_with_nothing(parts);
+  return done ? WOLFSSL_TICKET_RET_OK : WOLFSSL_TICKET_RET_REJECT;
 }
 
 // ---- A ticket is opened
