@@ -43,7 +43,7 @@ LIBRARIES = {
     'mbedtls': Library('mbed TLS', renews=(TLS12,)),
     'wolfssl': Library('wolfSSL', takes_long_tickets=False, tickets_after_refusal=False),
     'boringssl': Library('BoringSSL', BOTH, encrypt_then_mac=False, certificates=True, renews=(TLS13,)),
-    'rustls': Library('rustls', BOTH, cbc=False, encrypt_then_mac=False, hello=False, keeps_suite=False, renews=(TLS13,))}
+    'rustls': Library('rustls', BOTH, cbc=False, encrypt_then_mac=False, hello=False, keeps_suite=False, renews=BOTH)}
 
 
 @dataclass(frozen=True)
@@ -173,13 +173,14 @@ def make_files(files):
         (files / f'no_{"_".join(names)}.cnf').write_text(
             'openssl_conf = o\n[o]\nssl_conf = s\n[s]\nsystem_default = d\n[d]\n'
             f'Options = {",".join("-" + options[name] for name in names)}\n')
+    (files / 'client.ext').write_text('basicConstraints = CA:FALSE\n')  # with an extension it is of X.509 v3
     new_key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
     for command in (
             ['req', '-x509', *new_key, '-days', '2', '-subj', '/CN=ca', '-keyout', 'ca.key', '-out', 'ca.pem'],
             ['req', '-x509', *new_key, '-days', '2', '-subj', '/CN=localhost', '-keyout', 'server.key', '-out', 'server.pem'],
             ['req', *new_key, '-subj', '/CN=client', '-keyout', 'client.key', '-out', 'client.csr'],
             ['x509', '-req', '-in', 'client.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2',
-             '-out', 'client.pem']):
+             '-extfile', 'client.ext', '-out', 'client.pem']):
         subprocess.run(['openssl', *command], cwd=files, check=True, capture_output=True)
 
 
