@@ -148,7 +148,7 @@ def print_matrix(cells, names):
 
 # ---- The picture
 
-CELL, LABELS, HEADING, COLUMN, ROW = 24, 76, 88, 236, 262
+CELL, LABELS, HEADING, COLUMN, ROW = 24, 76, 88, 236, 240
 TOP = 52
 STYLE = '''
   text { font: 12px system-ui, sans-serif; fill: #24292f }
