@@ -7,7 +7,7 @@
 #include "keys.hpp"
 #include "output.hpp"
 #include "rotator.hpp"
-#include "service.hpp"
+#include "notify.hpp"
 
 namespace stek::tool {
 namespace {

@@ -1,4 +1,4 @@
-#include "service.hpp"
+#include "notify.hpp"
 
 #include <sys/socket.h>
 #include <sys/un.h>
