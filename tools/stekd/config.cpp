@@ -250,9 +250,9 @@ struct File {
   std::string text;
 
   [[nodiscard]] std::unexpected<Complaint> wrong(const std::string& section, std::string_view key,
-                                                 std::string_view what,
-                                                 std::string hint = {}) const {
-    const std::size_t line = line_of(text, section, key);
+                                                 std::string_view what, std::string hint = {},
+                                                 std::size_t line = 0) const {
+    if (line == 0) line = line_of(text, section, key);
     const std::string place = line == 0 ? name : fmt::format("{}:{}", name, line);
     const std::string dot = section.empty() || key.empty() ? "" : ".";
     return tool::complain(Exit::usage,
@@ -306,8 +306,8 @@ std::expected<void, Complaint> take(Config& config, const CLI::ConfigItem& item,
                  : set(config.admin, admin_keys(), item, section, file);
   }
   // CLI11 opens and closes [realm] around [realm.shop].
+  if (opens && line_of(file.text, section, "") == 0) return {};
   const bool listed = parents[0] == "realm" || parents[0] == "listen";
-  if (listed && parents.size() == 1 && opens) return {};
   if (!listed || parents.size() != 2 || parents[1].empty()) {
     return file.wrong(section, "", "unknown section",
                       "known are [admin], [realm.NAME] and [listen.NAME]");
@@ -327,7 +327,9 @@ std::expected<void, Complaint> refuse_doubles(const std::vector<CLI::ConfigItem>
   std::istringstream lines(file.text);
   std::set<std::string> seen;
   std::string section;
+  std::size_t number = 0;
   for (std::string line; std::getline(lines, line);) {
+    ++number;
     CLI::detail::trim(line);
     if (line.starts_with('[') && line.ends_with(']')) section = line.substr(1, line.size() - 2);
     const std::string key = CLI::detail::trim_copy(line.substr(0, line.find('=')));
@@ -335,7 +337,7 @@ std::expected<void, Complaint> refuse_doubles(const std::vector<CLI::ConfigItem>
       return item.name == key && CLI::detail::join(item.parents, ".") == section;
     });
     if (is_key && !seen.insert(section + "." + key).second) {
-      return file.wrong(section, key, "given twice");
+      return file.wrong(section, key, "given twice", "", number);
     }
   }
   return {};

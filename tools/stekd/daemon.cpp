@@ -153,6 +153,7 @@ class Daemon {
   Instant look_due_{};
   Instant sample_due_{};
   std::string status_;
+  bool watched_ = std::getenv("WATCHDOG_USEC") != nullptr;  // NOLINT: there are no threads yet
   bool seals_ = true;
   bool rotates_ = true;
   // Last, so that their threads end first.
@@ -310,7 +311,8 @@ void Daemon::tick(Instant now) {
     history_.sample(metrics_.totals(), now);
   }
   // A thread that hangs is a reason to be restarted.
-  if (tickets_->responsive(longest_silence) && oversight_->responsive(longest_silence)) {
+  if (watched_ && tickets_->responsive(longest_silence) &&
+      oversight_->responsive(longest_silence)) {
     tool::tell_service_manager("WATCHDOG=1\n");
   }
 }
@@ -370,6 +372,8 @@ void Daemon::stop() {
   tool::tell_service_manager("STOPPING=1\n");
   log_.write(Level::notice, "stopping",
              "no more connections; those there are finish their requests");
+  // Those that were passed stay open at who passed them, and what connects waits there.
+  sockets_.clear();
   tickets_->drain(service_->config.grace);
   oversight_->drain(service_->config.grace);
   log_.write(Level::notice, "stopped", "");
