@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 from daemon import (HELLO, JSON, RINGS, SESSION, STEKD, Connection, Stekd, ask, check, encoded, get, post, raw, rest_of,
                     run, wait_until)
@@ -90,6 +92,19 @@ def it_does_not_start(folder):
     refused(2, 'no section [listen.NAME]')
     stekd.file.unlink()
     refused(2, 'cannot be read', '--config')
+
+
+def the_example_is_good(folder):
+    stekd = Stekd(folder, start=False)
+    example = Path(__file__).resolve().parents[2] / 'tools/stekd/stekd.toml'
+    stekd.file.write_text(example.read_text())
+    code, said = stekd.refusal('--check', '--ring', str(stekd.ring))
+    check(code == 0, f'stekd.toml is a good configuration: {said}')
+    keys = re.sub(r'(?m)^# (?=[a-z_]+ = |\[)', '', example.read_text())
+    keys = re.sub(r'(?m)^(kek|remember|users|group|tcp|certificate|key|client_ca|clients|mode|.listen.fleet.)\b.*\n|^\[listen.fleet\]\n', '', keys)
+    stekd.file.write_text(keys)
+    code, said = stekd.refusal('--check', '--ring', str(stekd.ring))
+    check(code == 0, f'and so are the keys in its comments: {said}')
 
 
 def unlocked_memory(folder):
@@ -295,5 +310,5 @@ def sockets_are_passed(folder):
         check(stekd.process.wait(timeout=10) == 1 and 'no listener is there' in stekd.log(), 'a stray one is refused')
 
 
-run(it_starts_as_a_service, it_does_not_start, unlocked_memory, it_rotates, it_follows, reload_is_all_or_nothing,
+run(it_starts_as_a_service, it_does_not_start, the_example_is_good, unlocked_memory, it_rotates, it_follows, reload_is_all_or_nothing,
     reloads_lose_nothing, it_drains, sockets_are_passed)
