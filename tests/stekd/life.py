@@ -199,6 +199,11 @@ def reload_is_all_or_nothing(folder):
     os.replace(other, stekd.ring)
     check(not stekd.reload(), 'another ring in its place is not taken over')
     check(stekd.resume(ticket)['verdict']['outcome'] == 'resume', 'tickets of the first one resume')
+    before = stekd.ring.read_bytes()
+    for target in ('rotate', 'rotate?force'):
+        check(post(stekd.admin, f'/v1/{target}', '', None).problem == 'other_ring', f'{target}: it is not changed')
+    check(post(stekd.admin, '/v1/revoke', {'all': True}).problem == 'other_ring', 'nor revoked')
+    check(stekd.ring.read_bytes() == before, 'it is left as it is')
     stekd.stop()
 
 
@@ -225,6 +230,16 @@ def reloads_lose_nothing(folder):
         thread.join()
     check(len(done) > 100 and not lost, f'{len(done)} tickets resumed across ten reloads and rotations, {len(lost)} not')
     stekd.stop()
+
+
+def nobody_waits_for_who_reads_the_log(folder):
+    stekd = Stekd(folder)
+    connection = Connection(stekd.admin)
+    for _ in range(600):
+        check(ask(connection, 'POST', '/v1/rotate').status == 200, 'a log that nobody reads holds nobody up')
+    metrics = get(stekd.admin, '/metrics').body.decode()
+    check('stekd_events_not_logged_total 0\n' not in metrics, 'what is lost is counted')
+    check(stekd.stop() == 0, 'and it stops')
 
 
 def it_drains(folder):
@@ -311,4 +326,4 @@ def sockets_are_passed(folder):
 
 
 run(it_starts_as_a_service, it_does_not_start, the_example_is_good, unlocked_memory, it_rotates, it_follows, reload_is_all_or_nothing,
-    reloads_lose_nothing, it_drains, sockets_are_passed)
+    reloads_lose_nothing, nobody_waits_for_who_reads_the_log, it_drains, sockets_are_passed)

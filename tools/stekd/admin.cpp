@@ -51,8 +51,20 @@ Response malformed(std::string detail, std::string hint = {}) {
 
 // ---- the ring
 
+/// What stands against the ring that is at the place of the one that is served.
+std::optional<Failure> refusal_of(const KeyRing& ring, const Service& service) {
+  return keys::refusal_to_follow(service.mark, keys::mark_of(ring), "restart to take it over");
+}
+
+std::expected<KeyRing, Failure> read_ring(const Service& service) {
+  auto ring = service.store->read();
+  if (!ring) return ring;
+  if (auto refusal = refusal_of(*ring, service)) return std::unexpected(*std::move(refusal));
+  return ring;
+}
+
 Response ring(const Call& call) {
-  const auto read = call.oversight.service.store->read();
+  const auto read = read_ring(call.oversight.service);
   if (!read) return failed(read.error());
   return response_of(tool::json_of(*read, call.now));
 }
@@ -67,7 +79,13 @@ std::string describe(const tool::RingChanged& changed) {
 
 Response changed(const Call& call, std::string_view event, const RingChange& change) {
   const Oversight& oversight = call.oversight;
-  auto done = tool::change_ring(*oversight.service.store, change, false, call.now);
+  const RingChange unless_refused = [&](KeyRing ring) -> std::expected<KeyRing, Failure> {
+    if (auto refusal = refusal_of(ring, oversight.service)) {
+      return std::unexpected(*std::move(refusal));
+    }
+    return change(std::move(ring));
+  };
+  auto done = tool::change_ring(*oversight.service.store, unless_refused, false, call.now);
   if (!done) {
     oversight.log.write(Level::error, event, done.error());
     return failed(done.error());
@@ -128,7 +146,7 @@ Response revoke(const Call& call) {
     return changed(call, "revoked",
                    [&](KeyRing ring) { return revoke_all(std::move(ring), call.now); });
   }
-  const auto read = call.oversight.service.store->read();
+  const auto read = read_ring(call.oversight.service);
   if (!read) return failed(read.error());
   const auto name = tool::key_named(*read, target->name);
   if (!name) {
@@ -191,14 +209,14 @@ Gauges gauges_of(const Oversight& oversight, const std::expected<KeyRing, Failur
 }
 
 Response metrics(const Call& call) {
-  const auto ring = call.oversight.service.store->read();
+  const auto ring = read_ring(call.oversight.service);
   return response_of(call.oversight.metrics.text(gauges_of(call.oversight, ring, call.now)),
                      "text/plain; version=0.0.4; charset=utf-8");
 }
 
 Response page(const Call& call) {
   const Oversight& oversight = call.oversight;
-  const auto ring = oversight.service.store->read();
+  const auto ring = read_ring(oversight.service);
   const Health health = oversight.service.ticketer->health(call.now);
   return response_of(Page{.ring = ring ? &*ring : nullptr,
                           .health = health,

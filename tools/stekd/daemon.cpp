@@ -228,7 +228,7 @@ Opened<Daemon::Prepared> Daemon::prepare(Service& service, const Sockets& held,
                          .socket = fd_at(config.place.name()),
                          .tls = tls == service.tls.end() ? nullptr : &tls->second});
   }
-  auto tickets = tickets_->prepare(listeners, [&, this](const Request& request) {
+  auto tickets = tickets_->prepare(listeners, [&service, this](const Request& request) {
     return answer_ticket_request(service, metrics_, log_, request, system_now());
   });
   if (!tickets) return complain(std::move(tickets.error()));

@@ -167,9 +167,10 @@ class Worker {
 
   void accept_at(const std::shared_ptr<Door>& door) {
     door->acceptor.async_accept(context_, [this, door](const error_code& error, Socket socket) {
-      if (error == asio::error::operation_aborted || !door->acceptor.is_open()) return;
+      // One that was accepted while the door was closed is served all the same.
+      if (!error) welcome(*door, std::move(socket));
+      if (!door->acceptor.is_open()) return;
       if (error) return accept_later(door);
-      welcome(*door, std::move(socket));
       accept_at(door);
     });
   }
@@ -457,20 +458,19 @@ template <class Stream>
 void Connection<Stream>::identify() {}
 #endif
 
-Peer peer_at(const Socket& socket, const std::string& listener) {
+Peer peer_at(Socket& socket, const std::string& listener) {
   Peer peer{.listener = listener, .user = std::nullopt, .process = 0, .certificate = std::nullopt};
-  auto& handle = const_cast<Socket&>(socket);  // NOLINT: native_handle() is not const
   ucred credentials{};
   socklen_t size = sizeof credentials;
   sockaddr_storage address{};
   socklen_t length = sizeof address;
-  getsockname(handle.native_handle(), reinterpret_cast<sockaddr*>(&address), &length);
+  getsockname(socket.native_handle(), reinterpret_cast<sockaddr*>(&address), &length);
   if (address.ss_family != AF_UNIX) {
     const int on = 1;
-    setsockopt(handle.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return peer;
   }
-  if (getsockopt(handle.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
+  if (getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
     peer.user = credentials.uid;
     peer.process = credentials.pid;
   }

@@ -1,5 +1,6 @@
 #include "log.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -28,8 +29,18 @@ std::string_view name_of(Level level) noexcept {
 // There are no threads yet.
 Log::Log() : under_journald_(std::getenv("JOURNAL_STREAM") != nullptr) {}  // NOLINT
 
+namespace {
+
+/// At once: no ticket waits for who reads the log.
+bool is_writable(int fd) noexcept {
+  pollfd asked{.fd = fd, .events = POLLOUT, .revents = 0};
+  return poll(&asked, 1, 0) != 0;
+}
+
+}  // namespace
+
 void Log::tell(Level level, std::string_view event, std::string_view text, Instant now,
-               wire::Json more) const {
+               wire::Json more) {
   more["time"] = tool::utc(now);
   more["level"] = name_of(level);
   more["event"] = event;
@@ -37,6 +48,11 @@ void Log::tell(Level level, std::string_view event, std::string_view text, Insta
   std::string line = under_journald_ ? fmt::format("<{}>", static_cast<int>(level)) : "";
   line += line_of(more);
   line += '\n';
+  if (!is_writable(STDERR_FILENO)) {
+    untold_.fetch_add(1, std::memory_order_relaxed);
+    untold_ever_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
   // In one call, so that lines stay whole. Who reads them may be gone.
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }

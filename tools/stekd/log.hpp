@@ -3,7 +3,8 @@
 //   {"time": "2026-08-01T22:00:00Z", "level": "notice", "event": "rotated", "text": "..."}
 //
 // Under journald each line begins with its priority. No secret, no ticket and nothing of a
-// request's body is ever in one. Any thread.
+// request's body is ever in one. One that cannot be written at once is counted instead, so that
+// nobody waits for who reads them. Any thread.
 #pragma once
 
 #include <array>
@@ -49,7 +50,7 @@ class Log {
 
  private:
   void tell(Level level, std::string_view event, std::string_view text, Instant now,
-            wire::Json more) const;
+            wire::Json more);
 
   bool under_journald_;
   std::atomic<std::int64_t> second_{0};

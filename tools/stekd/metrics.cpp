@@ -192,7 +192,7 @@ void add_gauges(Registry& registry, const Gauges& gauges) {
   set(registry, "stekd_memory_secret", "1: keys are in secret memory (memfd_secret)",
       health.key_memory == KeyMemory::secret ? 1 : 0);
   set(registry, "stekd_connections", "open ones", static_cast<double>(gauges.connections));
-  count(registry, "stekd_refusals_not_logged_total", "refusals that were counted and not written",
+  count(registry, "stekd_events_not_logged_total", "events that were counted and not written",
         gauges.untold_refusals);
 }
 
