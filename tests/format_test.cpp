@@ -10,6 +10,7 @@
 
 #include "keys/records.hpp"
 #include "keys/sealed.hpp"
+#include "resumption/messages.hpp"
 #include "session/state.hpp"
 #include "ticket/derive.hpp"
 #include "ticket/layout.hpp"
@@ -51,6 +52,11 @@ std::vector<Block> blocks() {
       {"ForeignKey", wire::fields_of(keys::foreign_record)},
       {"Tombstone", wire::fields_of(keys::tombstone_record)},
       {"SealedRing", wire::text_of(keys::sealed_record)},
+      {"Issued", wire::text_of(messages::issued_header, messages::issued_ticket)},
+      {"Offer", wire::text_of("Offer", messages::offer)},
+      {"Resumed", wire::text_of(messages::judgement_header, messages::why)},
+      {"Labelled", wire::text_of("Labelled", messages::labelled)},
+      {"Unsealed", wire::text_of(messages::unsealed_header, messages::why)},
   };
 }
 

@@ -84,6 +84,21 @@ TEST_CASE("a session resumes from its ticket, in every profile") {
   }
 }
 
+TEST_CASE("views of one domain, each with a policy of its own") {
+  Fixture fixture;
+  auto ticketer = fixture.open();
+  const Session session = test::typical_session();
+  const auto any = ticketer.with_policy("public", {}, noon).value();
+  const auto brief = ticketer.with_policy("public", {.lifetime = Seconds(60)}, noon).value();
+  const auto strict = ticketer.with_policy("public", {.require_client_identity = true}, noon);
+  const auto ticket = issued(any, session, noon);
+  CHECK_EQ(any.resume(ticket, hello_for(session), noon + hours(1)).verdict.reason, Reason::resumes);
+  CHECK_EQ(brief.resume(ticket, hello_for(session), noon + hours(1)).verdict.reason,
+           Reason::ticket_expired);
+  CHECK_EQ(strict->resume(ticket, hello_for(session), noon).verdict.reason,
+           Reason::identity_missing);
+}
+
 TEST_CASE("a ticket resumes after a restart, and at another machine with the ring") {
   Fixture fixture;
   const Session session = test::typical_session();

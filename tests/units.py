@@ -16,7 +16,7 @@ with tempfile.TemporaryDirectory() as folder:
     for unit in map(Path, units):
         # Not installed yet, and systemd looks whether it is there.
         text, commands = re.subn(r'(?m)^(ExecStart=)\S+', rf'\g<1>{Path(stek).resolve()}', unit.read_text())
-        assert '@bindir@' not in text and commands == (unit.suffix == '.service'), unit
+        assert 'bindir@' not in text and commands == (unit.suffix == '.service'), unit
         (Path(folder) / unit.name).write_text(text)
     ran = subprocess.run(['systemd-analyze', 'verify', '--man=no', *sorted(Path(folder).iterdir())],
                          capture_output=True, text=True)

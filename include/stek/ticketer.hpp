@@ -159,6 +159,9 @@ class Ticketer {
   /// up, not per connection. Domains are few, contexts may be many.
   std::expected<Tickets, Failure> in(std::string_view domain, std::optional<Context> context = {},
                                      Instant now = system_now());
+  /// The same under a policy of its own, its context included, in place of the Ticketer's.
+  std::expected<Tickets, Failure> with_policy(std::string_view domain, Policy policy,
+                                              Instant now = system_now());
 
   /// Looks at the store, takes over a new ring, and erases what has expired: when it returns, no
   /// memory of this process holds anything of an expired key. On failure the ring held stays in

@@ -27,10 +27,14 @@ bool from_hex(Room room, std::string_view text) noexcept {
          filled == room.size();
 }
 
-std::string to_base64(Bytes bytes) {
-  std::string text(sodium_base64_encoded_len(bytes.size(), sodium_base64_VARIANT_ORIGINAL), '\0');
+void to_base64(std::span<char> text, Bytes bytes) noexcept {
   sodium_bin2base64(text.data(), text.size(), u8(bytes), bytes.size(),
                     sodium_base64_VARIANT_ORIGINAL);
+}
+
+std::string to_base64(Bytes bytes) {
+  std::string text(sodium_base64_encoded_len(bytes.size(), sodium_base64_VARIANT_ORIGINAL), '\0');
+  to_base64(text, bytes);
   text.pop_back();
   return text;
 }

@@ -18,6 +18,8 @@ bool from_hex(Room room, std::string_view text) noexcept;
 
 /// RFC 4648 section 4, with padding.
 std::string to_base64(Bytes bytes);
+/// Into `text`, of four characters for each three bytes begun, and a zero: for secrets.
+void to_base64(std::span<char> text, Bytes bytes) noexcept;
 /// False unless `text` is exactly `room.size()` bytes in base64, without white space: for secrets,
 /// which no plain vector may hold.
 bool from_base64(Room room, std::string_view text) noexcept;

@@ -85,13 +85,34 @@ std::optional<Failure> take_fields(wire::Json& json, ClientHello& hello) {
 std::expected<ClientHello, Failure> hello_from_json(std::string_view text) {
   auto json = wire::parse_json(text, "hello");
   if (!json) return std::unexpected(std::move(json.error()));
+  return hello_from(*std::move(json));
+}
+
+std::expected<ClientHello, Failure> hello_from(wire::Json json) {
   ClientHello hello;
   hello.compression_methods = {0};
-  if (auto failure = take_fields(*json, hello)) {
+  if (auto failure = take_fields(json, hello)) {
     failure->hint = "'stek ticket resume --help' has the fields of a hello";
     return std::unexpected(*std::move(failure));
   }
   return hello;
+}
+
+wire::Json to_json(const Verdict& verdict) {
+  wire::Json json = {{"outcome", name_of(verdict.outcome)},
+                     {"reason", name_of(verdict.reason)},
+                     {"text", text_of(verdict.reason)},
+                     {"renew", verdict.renew},
+                     {"age", verdict.age.count()}};
+  if (verdict.outcome == Outcome::abort) json["alert"] = name_of(verdict.alert);
+  if (verdict.outcome == Outcome::resume) {
+    json["cipher_suite"] = wire::JsonForm<CipherSuite>::put(verdict.cipher_suite);
+  } else {
+    json["rule"] = rfc_of(verdict.reason);
+  }
+  if (verdict.early_data != EarlyData::none) json["early_data"] = name_of(verdict.early_data);
+  if (verdict.replay_identity) json["replay_identity"] = to_hex(*verdict.replay_identity);
+  return json;
 }
 
 }  // namespace stek

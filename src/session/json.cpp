@@ -225,9 +225,13 @@ wire::Json to_json(const Session& session, Reveal reveal) {
 std::expected<Session, Failure> session_from_json(std::string_view text) {
   auto json = wire::parse_json(text, "session");
   if (!json) return std::unexpected(json.error());
+  return session_from(*std::move(json));
+}
+
+std::expected<Session, Failure> session_from(wire::Json json) {
   Session session;
-  auto failure = wire::from_json(*json, "session: ", session, state::header, state::options);
-  if (!failure) failure = wire::refuse_leftovers(*json, "session: ");
+  auto failure = wire::from_json(json, "session: ", session, state::header, state::options);
+  if (!failure) failure = wire::refuse_leftovers(json, "session: ");
   if (failure) {
     failure->hint = "FORMAT.md lists the fields of a session";
     return std::unexpected(*std::move(failure));

@@ -19,6 +19,7 @@ wire::Json to_json(const Session& session, Reveal reveal);
 /// be there. The failure names the place, such as "session: /cipher_suite", and never quotes the
 /// text.
 std::expected<Session, Failure> session_from_json(std::string_view text);
+std::expected<Session, Failure> session_from(wire::Json json);
 
 /// "TLS 1.2", or the number where it has no name.
 std::string name_of(ProtocolVersion version);

@@ -339,13 +339,19 @@ std::expected<Ticketer, Failure> Ticketer::standalone(Schedule schedule, Tickete
 
 std::expected<Tickets, Failure> Ticketer::in(std::string_view domain,
                                              std::optional<Context> context, Instant now) {
+  Policy policy = live_->policy();
+  if (context) policy.context = *context;
+  return with_policy(domain, std::move(policy), now);
+}
+
+std::expected<Tickets, Failure> Ticketer::with_policy(std::string_view domain, Policy policy,
+                                                      Instant now) {
   const auto number = live_->domain(domain, now);
   if (!number) return std::unexpected(number.error());
   Tickets tickets;
   tickets.live_ = live_.get();
   tickets.domain_ = *number;
-  tickets.policy_ = live_->policy();
-  if (context) tickets.policy_.context = *context;
+  tickets.policy_ = std::move(policy);
   return tickets;
 }
 

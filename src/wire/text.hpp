@@ -99,4 +99,12 @@ std::string text_of(const Header<Parts...>& header, const Vectors<VectorParts...
   return text + fmt::format("}} {};\n", header.name);
 }
 
+/// Vectors alone, as one struct.
+template <class... VectorParts>
+std::string text_of(std::string_view name, const Vectors<VectorParts...>& vectors) {
+  std::string text = "struct {\n";
+  std::apply([&](const auto&... part) { ((text += text_of(part)), ...); }, vectors.parts);
+  return text + fmt::format("}} {};\n", name);
+}
+
 }  // namespace stek::wire

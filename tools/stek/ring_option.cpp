@@ -139,10 +139,15 @@ std::expected<KeyRing, Complaint> ring_named(const RingOption& ring) {
   return *std::move(read);
 }
 
-void warn_of_plain_ring(const RingOption& ring, const std::filesystem::path& path) {
+bool is_plain_on_disk(const RingOption& ring, const std::filesystem::path& path) {
   const auto keks = kek_files(ring);
-  if ((keks && !keks->empty()) || store::on_memory(path)) return;
-  say("warning", "the ring is in plain on a disk; --kek seals it");
+  return !(keks && !keks->empty()) && !store::on_memory(path);
+}
+
+void warn_of_plain_ring(const RingOption& ring, const std::filesystem::path& path) {
+  if (is_plain_on_disk(ring, path)) {
+    say("warning", "the ring is in plain on a disk; --kek seals it");
+  }
 }
 
 std::expected<std::filesystem::path, Complaint> ring_path(const RingOption& ring) {

@@ -32,6 +32,8 @@ std::expected<FileStore, Complaint> store_named(const RingOption& ring);
 /// The ring in that store.
 std::expected<KeyRing, Complaint> ring_named(const RingOption& ring);
 
+/// A ring in plain, on what outlives the machine's power.
+bool is_plain_on_disk(const RingOption& ring, const std::filesystem::path& path);
 /// Once, where a ring in plain lies on what outlives the machine's power.
 void warn_of_plain_ring(const RingOption& ring, const std::filesystem::path& path);
 

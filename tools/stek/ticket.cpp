@@ -7,6 +7,7 @@
 #include "hello.hpp"
 #include "input.hpp"
 #include "output.hpp"
+#include "resumption/json.hpp"
 #include "session/json.hpp"
 #include "ticket/layout.hpp"
 #include "time_text.hpp"
@@ -175,17 +176,8 @@ std::string describe(const Verdict& verdict) {
 }
 
 wire::Json json_of(const Resumption& resumption, bool reveal) {
-  const Verdict& verdict = resumption.verdict;
-  wire::Json json = {{"outcome", name_of(verdict.outcome)},
-                     {"reason", name_of(verdict.reason)},
-                     {"text", text_of(verdict.reason)},
-                     {"renew", verdict.renew},
-                     {"age", verdict.age.count()}};
-  if (verdict.outcome == Outcome::abort) json["alert"] = name_of(verdict.alert);
-  if (verdict.outcome != Outcome::resume) json["rule"] = rfc_of(verdict.reason);
-  if (verdict.early_data != EarlyData::none) json["early_data"] = name_of(verdict.early_data);
-  if (verdict.outcome == Outcome::resume) {
-    json["cipher_suite"] = wire::JsonForm<CipherSuite>::put(verdict.cipher_suite);
+  wire::Json json = to_json(resumption.verdict);
+  if (resumption.verdict.outcome == Outcome::resume) {
     json["session"] = to_json(resumption.session, reveal ? Reveal::secret : Reveal::no);
   }
   return json;

@@ -1,0 +1,108 @@
+"""TCP with mutual TLS 1.3: a client's certificate says in which realm it is served: tls.py STEKD STEK"""
+
+import http.client
+import json
+import shutil
+import ssl
+import subprocess
+import sys
+
+from daemon import HELLO, JSON, SESSION, Stekd, ask, check, run
+
+if not shutil.which('openssl'):
+    print('no openssl here')
+    sys.exit(77)
+
+
+def openssl(folder, *words):
+    subprocess.run(['openssl', *words], cwd=folder, check=True, capture_output=True)
+
+
+def authority(folder, name):
+    openssl(folder, 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+            '-subj', f'/CN={name}', '-keyout', f'{name}.key', '-out', f'{name}.pem')
+
+
+def certificate(folder, issuer, name, more=''):
+    openssl(folder, 'req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', f'/CN={name}',
+            '-keyout', f'{name}.key', '-out', f'{name}.csr')
+    (folder / 'extensions').write_text(f'subjectAltName=IP:127.0.0.1,DNS:{name}\n{more}')
+    openssl(folder, 'x509', '-req', '-in', f'{name}.csr', '-CA', f'{issuer}.pem', '-CAkey', f'{issuer}.key',
+            '-CAcreateserial', '-days', '2', '-extfile', 'extensions', '-out', f'{name}.pem')
+
+
+def fingerprint(folder, name):
+    said = subprocess.check_output(['openssl', 'x509', '-in', f'{name}.pem', '-noout', '-fingerprint', '-sha256'],
+                                   cwd=folder, text=True)
+    return said.strip().split('=')[1]
+
+
+def client(folder, address, name=None, **options):
+    context = ssl.create_default_context(cafile=str(folder / 'ca.pem'))
+    for option, value in options.items():
+        setattr(context, option, value)
+    if name:
+        context.load_cert_chain(folder / f'{name}.pem', folder / f'{name}.key')
+    return http.client.HTTPSConnection(address, timeout=10, context=context)
+
+
+def refused(connection):
+    """By the handshake: no request is answered."""
+    try:
+        ask(connection, 'POST', '/v1/issue', json.dumps(SESSION), JSON)
+        return False
+    except (ssl.SSLError, ConnectionError, http.client.RemoteDisconnected):
+        return True
+
+
+def certificates_have_realms(folder):
+    for name in ('ca', 'strange'):
+        authority(folder, name)
+    certificate(folder, 'ca', 'server')
+    for name in ('web1', 'web2', 'web3'):
+        certificate(folder, 'ca', name)
+    certificate(folder, 'strange', 'intruder')
+    (folder / 'server.key').chmod(0o600)
+    listen = f'''[listen.fleet]
+tcp = "127.0.0.1:0"
+certificate = "{folder}/server.pem"
+key = "{folder}/server.key"
+client_ca = "{folder}/ca.pem"
+clients = ["web1=shop", "sha256:{fingerprint(folder, 'web2')}=blog"]
+'''
+    stekd = Stekd(folder, more=listen)
+    address = next(place for place in stekd.events('started')[0]['listening'] if ':' in place)
+    session = json.dumps(SESSION)
+
+    web1, web2 = client(folder, address, 'web1'), client(folder, address, 'web2')
+    ticket = ask(web1, 'POST', '/v1/issue', session, JSON).json['ticket']
+    check(web1.sock.version() == 'TLSv1.3', 'TLS 1.3')
+    body = json.dumps({'ticket': ticket, 'hello': HELLO})
+    check(ask(web1, 'POST', '/v1/resume', body, JSON).json['verdict']['outcome'] == 'resume', 'a name has a realm')
+    check(ask(web2, 'POST', '/v1/resume', body, JSON).json['verdict']['reason'] == 'altered', 'a fingerprint another')
+    check(stekd.resume(ticket)['verdict']['outcome'] == 'resume', 'the realm is that of the Unix socket')
+    web3 = client(folder, address, 'web3')
+    check(ask(web3, 'POST', '/v1/issue', session, JSON).problem == 'not_admitted', 'who is in none is told so')
+    check(ask(web1, 'POST', '/v1/issue', session[:-1] + ' ' * 60000 + '}', JSON).status == 200, 'a long request')
+
+    check(refused(client(folder, address)), 'no certificate, no connection')
+    check(refused(client(folder, address, 'intruder')), 'nor with one of another authority')
+    check(refused(client(folder, address, 'web1', maximum_version=ssl.TLSVersion.TLSv1_2)), 'nor in TLS 1.2')
+    check(refused(http.client.HTTPConnection(address, timeout=10)), 'nor in plain')
+
+    stekd.configure(more=listen.replace('web1=shop', 'web3=shop'))
+    check(stekd.reload(), 'another configuration')
+    check(ask(web1, 'POST', '/v1/issue', session, JSON).problem == 'not_admitted', 'takes a realm from who is connected')
+    check(ask(web3, 'POST', '/v1/issue', session, JSON).status == 200, 'and gives it to another')
+    (folder / 'server.key').chmod(0o644)
+    check(not stekd.reload() and 'chmod 600' in stekd.events('not_reloaded')[-1]['hint'], 'a key that others can read')
+    (folder / 'server.key').write_text('no key')
+    (folder / 'server.key').chmod(0o600)
+    check(not stekd.reload() and 'server.key' in stekd.events('not_reloaded')[-1]['text'], 'a key that is none')
+    check(ask(web3, 'POST', '/v1/issue', session, JSON).status == 200, 'all stays as it was')
+    check(stekd.stop() == 0, 'it stops')
+    for number, line in enumerate(stekd.log().splitlines()):
+        check('PRIVATE KEY' not in line and ticket not in line, f'no secret in line {number}')
+
+
+run(certificates_have_realms)

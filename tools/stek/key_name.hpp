@@ -1,0 +1,16 @@
+// A key, named by the first digits of its name.
+#pragma once
+
+#include <stek/ring.hpp>
+
+#include "complaint.hpp"
+
+namespace stek::tool {
+
+/// 4 to 32 hex digits in lower case.
+bool is_a_beginning(std::string_view text) noexcept;
+
+/// The one key of `ring` whose name begins with `beginning`: revoked ones too.
+std::expected<KeyName, Complaint> key_named(const KeyRing& ring, const std::string& beginning);
+
+}  // namespace stek::tool

@@ -1,0 +1,292 @@
+#include "admin.hpp"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "json_body.hpp"
+#include "key_name.hpp"
+#include "keys_change.hpp"
+#include "keys_text.hpp"
+#include "problem.hpp"
+#include "time_text.hpp"
+
+namespace stek::daemon {
+
+bool look_at_ring(Service& service, Watch& watch, Log& log, Instant now) {
+  const auto looked = service.ticketer->refresh(now);
+  // Said once for as long as it lasts.
+  const bool was_unreadable = watch.unreadable.exchange(!looked);
+  if (looked) {
+    watch.last_sync = now.time_since_epoch().count();
+    if (was_unreadable) log.write(Level::notice, "ring_readable", "the ring can be read again");
+  } else {
+    watch.sync_failures.fetch_add(1);
+    if (!was_unreadable) log.write(Level::error, "ring_unreadable", looked.error());
+  }
+  return looked.has_value();
+}
+
+namespace {
+
+/// All that a route may use.
+struct Call {
+  const Oversight& oversight;
+  const Request& request;
+  std::string_view query;
+  Instant now;
+};
+
+Response failed(const Failure& failure) {
+  return response_of(503, failure);
+}
+
+Response malformed(std::string detail, std::string hint = {}) {
+  return response_of(Problem{.status = 400,
+                             .name = name_of(Error::malformed),
+                             .title = text_of(Error::malformed),
+                             .detail = std::move(detail),
+                             .hint = std::move(hint)});
+}
+
+// ---- the ring
+
+/// What stands against the ring that is at the place of the one that is served.
+std::optional<Failure> refusal_of(const KeyRing& ring, const Service& service) {
+  return keys::refusal_to_follow(service.mark, keys::mark_of(ring), "restart to take it over");
+}
+
+std::expected<KeyRing, Failure> read_ring(const Service& service) {
+  auto ring = service.store->read();
+  if (!ring) return ring;
+  if (auto refusal = refusal_of(*ring, service)) return std::unexpected(*std::move(refusal));
+  return ring;
+}
+
+Response ring(const Call& call) {
+  const auto read = read_ring(call.oversight.service);
+  if (!read) return failed(read.error());
+  return response_of(tool::json_of(*read, call.now));
+}
+
+std::string describe(const tool::RingChanged& changed) {
+  std::string text;
+  for (const tool::KeyChange& change : changed.changes) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", change.what, to_hex(change.name));
+  }
+  return text.empty() ? "nothing was to do" : text;
+}
+
+Response changed(const Call& call, std::string_view event, const RingChange& change) {
+  const Oversight& oversight = call.oversight;
+  const RingChange unless_refused = [&](KeyRing ring) -> std::expected<KeyRing, Failure> {
+    if (auto refusal = refusal_of(ring, oversight.service)) {
+      return std::unexpected(*std::move(refusal));
+    }
+    return change(std::move(ring));
+  };
+  auto done = tool::change_ring(*oversight.service.store, unless_refused, false, call.now);
+  if (!done) {
+    oversight.log.write(Level::error, event, done.error());
+    return failed(done.error());
+  }
+  wire::Json who = {{"generation", done->ring.generation}};
+  if (call.request.peer.user) who["user"] = *call.request.peer.user;
+  oversight.log.write(Level::notice, event, describe(*done), std::move(who));
+  look_at_ring(oversight.service, oversight.watch, oversight.log, call.now);
+  oversight.watch.touched = true;
+  return response_of(tool::json_of(*done, call.now));
+}
+
+Response rotate(const Call& call) {
+  const std::string_view query = call.query;
+  if (!query.empty() && query != "now" && query != "force") {
+    return malformed("query: expected now, force or nothing",
+                     "nothing does what is due; now rotates once all machines have the next key; "
+                     "force does not wait for them");
+  }
+  return changed(call, "rotated", [&](KeyRing ring) {
+    const Seconds lead = ring.schedule.lead;
+    if (query == "force") return promote(std::move(ring), call.now, Seconds(0));
+    return query == "now" ? promote(std::move(ring), call.now, lead)
+                          : advance(std::move(ring), call.now);
+  });
+}
+
+/// What shall end: one key by the beginning of its name, or all.
+struct Target {
+  std::string name;
+  bool all = false;
+};
+
+std::expected<Target, Failure> target_in(const Request& request) {
+  const std::string_view text(reinterpret_cast<const char*>(request.body.data()),
+                              request.body.size());
+  auto json = wire::parse_json(text, "body");
+  if (!json) return std::unexpected(std::move(json.error()));
+  Target target;
+  if (json->is_object() && json->size() == 1) {
+    const auto& member = *json->begin();
+    const std::string_view name = json->begin().key();
+    if (name == "all" && member.is_boolean()) target.all = member.get<bool>();
+    if (name == "name" && member.is_string())
+      target.name = member.get_ref<const wire::SecretText&>();
+  }
+  if (target.all || tool::is_a_beginning(target.name)) return target;
+  return std::unexpected(
+      Failure{.error = Error::malformed,
+              .message = "body: expected {\"name\": \"db46ef85\"} or {\"all\": true}",
+              .hint = "4 to 32 hex digits in lower case, as GET /v1/ring has them"});
+}
+
+Response revoke(const Call& call) {
+  const auto target = target_in(call.request);
+  if (!target) return response_of(400, target.error());
+  if (target->all) {
+    return changed(call, "revoked",
+                   [&](KeyRing ring) { return revoke_all(std::move(ring), call.now); });
+  }
+  const auto read = read_ring(call.oversight.service);
+  if (!read) return failed(read.error());
+  const auto name = tool::key_named(*read, target->name);
+  if (!name) {
+    return response_of(404, Failure{.error = Error::no_such_key,
+                                    .message = name.error().message,
+                                    .hint = name.error().hint});
+  }
+  return changed(call, "revoked",
+                 [&](KeyRing ring) { return stek::revoke(std::move(ring), *name, call.now); });
+}
+
+// ---- how it is
+
+Response healthz(const Call& /*call*/) {
+  return response_of("ok\n", "text/plain; charset=utf-8");
+}
+
+Instant last_sync_of(const Watch& watch) noexcept {
+  return Instant(Seconds(watch.last_sync.load()));
+}
+
+std::vector<std::string> warnings_of(const Oversight& oversight, const Health& health,
+                                     Instant now) {
+  std::vector<std::string> warnings;
+  const Seconds age = now - last_sync_of(oversight.watch);
+  // Half of what is left of a lead then remains for somebody to act.
+  if (age > std::max(oversight.service.lead / 4, Seconds(1))) {
+    warnings.push_back(fmt::format("the ring was read last {} ago", tool::text_of(age)));
+  }
+  if (!health.last_error.empty()) warnings.push_back(health.last_error);
+  if (!health.memory_locked) warnings.emplace_back("memory is not locked against swapping");
+  return warnings;
+}
+
+Response readyz(const Call& call) {
+  const Health health = call.oversight.service.ticketer->health(call.now);
+  const bool ready = health.seals_until.has_value();
+  wire::Json json = {{"ready", ready}, {"generation", health.generation}};
+  if (ready) {
+    json["seals_until"] = tool::json_of(*health.seals_until);
+  } else {
+    json["reason"] = "no_active_key";
+  }
+  wire::Json& warnings = json["warnings"] = wire::Json::array();
+  for (const std::string& warning : warnings_of(call.oversight, health, call.now)) {
+    warnings.push_back(warning);
+  }
+  return response_of(json, ready ? 200 : 503);
+}
+
+Gauges gauges_of(const Oversight& oversight, const std::expected<KeyRing, Failure>& ring,
+                 Instant now) {
+  return {.ring = ring ? &*ring : nullptr,
+          .health = oversight.service.ticketer->health(now),
+          .now = now,
+          .last_sync = last_sync_of(oversight.watch),
+          .sync_failures = oversight.watch.sync_failures,
+          .untold_refusals = oversight.log.untold(),
+          .connections = oversight.tickets.connections()};
+}
+
+Response metrics(const Call& call) {
+  const auto ring = read_ring(call.oversight.service);
+  return response_of(call.oversight.metrics.text(gauges_of(call.oversight, ring, call.now)),
+                     "text/plain; version=0.0.4; charset=utf-8");
+}
+
+Response page(const Call& call) {
+  const Oversight& oversight = call.oversight;
+  const auto ring = read_ring(oversight.service);
+  const Health health = oversight.service.ticketer->health(call.now);
+  return response_of(Page{.ring = ring ? &*ring : nullptr,
+                          .health = health,
+                          .warnings = warnings_of(oversight, health, call.now),
+                          .rates = oversight.history.rates(oversight.metrics.totals(), call.now),
+                          .totals = oversight.metrics.totals(),
+                          .events = oversight.log.last(),
+                          .connections = oversight.tickets.connections(),
+                          .now = call.now});
+}
+
+// ---- which route
+
+struct RouteOf {
+  std::string_view path;
+  std::string_view method;
+  bool only_tells;
+  Response (*answer)(const Call& call);
+};
+constexpr auto table = std::to_array<RouteOf>({
+    {"/", "GET", true, page},
+    {"/healthz", "GET", true, healthz},
+    {"/readyz", "GET", true, readyz},
+    {"/metrics", "GET", true, metrics},
+    {"/v1/ring", "GET", false, ring},
+    {"/v1/rotate", "POST", false, rotate},
+    {"/v1/revoke", "POST", false, revoke},
+});
+
+Response dispatch(const Oversight& oversight, const Request& request, Instant now,
+                  bool only_what_tells) {
+  const std::size_t mark = request.target.find('?');
+  const std::string_view path = request.target.substr(0, mark);
+  const auto* const route = std::ranges::find(table, path, &RouteOf::path);
+  if (route == table.end() || (only_what_tells && !route->only_tells)) {
+    return response_of(
+        Problem{.status = 404, .name = "not_found", .title = "there is nothing here"});
+  }
+  if (request.method != route->method) {
+    Response response = response_of(Problem{
+        .status = 405, .name = "method_not_allowed", .title = "this route takes another method"});
+    response.fields.push_back({"Allow", std::string(route->method)});
+    return response;
+  }
+  return route->answer({.oversight = oversight,
+                        .request = request,
+                        .query = mark == std::string_view::npos ? std::string_view()
+                                                                : request.target.substr(mark + 1),
+                        .now = now});
+}
+
+bool is_administrator(const Service& service, const Peer& peer) {
+  return peer.user &&
+         std::ranges::find(service.administrators, *peer.user) != service.administrators.end();
+}
+
+}  // namespace
+
+Response answer_admin_request(const Oversight& oversight, const Request& request, Instant now) {
+  if (!is_administrator(oversight.service, request.peer)) {
+    return response_of(Problem{.status = 403,
+                               .name = "not_admitted",
+                               .title = "this user is no administrator of stekd",
+                               .hint = "name it in 'users' of [admin]"});
+  }
+  return dispatch(oversight, request, now, false);
+}
+
+Response answer_public_request(const Oversight& oversight, const Request& request, Instant now) {
+  return dispatch(oversight, request, now, true);
+}
+
+}  // namespace stek::daemon

@@ -1,0 +1,406 @@
+#include "daemon.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <ctime>
+#include <map>
+
+#include <fmt/core.h>
+
+#include "admin.hpp"
+#include "base/memory.hpp"
+#include "notify.hpp"
+#include "output.hpp"
+#include "rotator.hpp"
+#include "routes.hpp"
+#include "service.hpp"
+#include "socket.hpp"
+
+namespace stek::daemon {
+namespace {
+
+using tool::complain;
+using tool::Complaint;
+using tool::Exit;
+
+template <class T>
+using Opened = std::expected<T, Complaint>;
+
+// ---- sockets
+
+/// By the name of its place.
+using Sockets = std::map<std::string, Socket>;
+
+std::vector<Place> places_of(const Config& config) {
+  std::vector<Place> places;
+  for (const ListenConfig& listener : config.listeners) places.push_back(listener.place);
+  places.push_back(config.admin.place);
+  if (!config.metrics_listen.empty()) {
+    places.push_back({.path = {}, .mode = {}, .group = {}, .address = config.metrics_listen});
+  }
+  return places;
+}
+
+/// Those of `config` that are not in `held`.
+Opened<Sockets> open_missing(const Config& config, const Sockets& held) {
+  Sockets opened;
+  for (const Place& place : places_of(config)) {
+    if (held.contains(place.name())) continue;
+    auto socket = Socket::listen_at(place);
+    if (!socket) return complain(std::move(socket.error()));
+    opened.emplace(place.name(), *std::move(socket));
+  }
+  return opened;
+}
+
+/// Sockets that the service manager passed, each at the place that the configuration has for it.
+Opened<Sockets> placed(std::vector<Socket> passed, const Config& config) {
+  Sockets sockets;
+  const std::vector<Place> places = places_of(config);
+  for (Socket& socket : passed) {
+    const auto place =
+        std::ranges::find_if(places, [&](const Place& there) { return is_at(socket, there); });
+    if (place == places.end()) {
+      return complain(
+          Exit::failure,
+          fmt::format("a socket at {} was passed, and no listener is there", socket.bound_to()),
+          "the socket unit and the configuration have to name the same places");
+    }
+    sockets.emplace(place->name(), std::move(socket));
+  }
+  return sockets;
+}
+
+void close_surplus(Sockets& sockets, const Config& config) {
+  const std::vector<Place> places = places_of(config);
+  std::erase_if(sockets, [&](const auto& socket) {
+    return std::ranges::find(places, socket.first, &Place::name) == places.end();
+  });
+}
+
+// ---- signals
+
+/// Blocked before there are threads, which inherit that, so that only `wait_for_signal` sees them.
+sigset_t hold_signals() noexcept {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+/// The signal that came, or 0 after a second.
+int wait_for_signal(const sigset_t& signals) noexcept {
+  const timespec second{.tv_sec = 1, .tv_nsec = 0};
+  const int signal = sigtimedwait(&signals, nullptr, &second);
+  return signal < 0 ? 0 : signal;
+}
+
+// ---- what the service manager hears
+
+void tell_reloading() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  tool::tell_service_manager(fmt::format("RELOADING=1\nMONOTONIC_USEC={}\n",
+                                         (now.tv_sec * 1'000'000) + (now.tv_nsec / 1000)));
+}
+
+void tell_ready(const std::string& status) {
+  tool::tell_service_manager("READY=1\nSTATUS=" + status + "\n");
+}
+
+// ---- the daemon
+
+constexpr Seconds look_interval(10);
+constexpr Seconds turn_interval(60);
+constexpr Seconds sample_interval(5);
+constexpr std::chrono::seconds longest_silence(10);
+
+class Daemon {
+ public:
+  Daemon(const Flags& flags, Log& log) : flags_(flags), log_(log) {}
+
+  Opened<void> start(std::vector<Socket> passed);
+  void run(const sigset_t& signals);
+  void stop();
+
+ private:
+  void reload();
+  Opened<void> reload_or_leave();
+  void tick(Instant now);
+  void rotate_if_due(Instant now);
+  void warn_of_lapses(Instant now);
+  std::optional<Failure> take_turn(Instant now);
+
+  struct Prepared {
+    Server::Prepared tickets;
+    Server::Prepared oversight;
+  };
+  Opened<Prepared> prepare(Service& service, const Sockets& held, const Sockets& opened);
+  void serve(Prepared prepared);
+
+  const Flags& flags_;
+  Log& log_;
+  Metrics metrics_;
+  History history_;
+  Watch watch_;
+  Sockets sockets_;
+  std::unique_ptr<Service> service_;
+  std::optional<keys::RingMark> seen_;
+  Instant turn_due_{};
+  Instant look_due_{};
+  Instant sample_due_{};
+  std::string status_;
+  bool watched_ = std::getenv("WATCHDOG_USEC") != nullptr;  // NOLINT: there are no threads yet
+  bool seals_ = true;
+  bool rotates_ = true;
+  // Last, so that their threads end first.
+  std::optional<Server> tickets_;
+  std::optional<Server> oversight_;
+};
+
+/// Before the first secret is read.
+Opened<void> guard_memory(const Config& config, Log& log) {
+  auto failure = guard_process_memory();
+  if (!failure) return {};
+  if (!config.allow_unlocked) return complain(*std::move(failure));
+  log.write(Level::warning, "memory_unlocked", failure->message);
+  return {};
+}
+
+Opened<Server> started(const Limits& limits) {
+  auto server = Server::start(limits);
+  if (!server) return complain(std::move(server.error()));
+  return *std::move(server);
+}
+
+Opened<void> Daemon::start(std::vector<Socket> passed) {
+  auto config = read_config(flags_);
+  if (!config) return std::unexpected(std::move(config.error()));
+  if (auto guarded = guard_memory(*config, log_); !guarded) return guarded;
+  auto held = placed(std::move(passed), *config);
+  if (!held) return std::unexpected(std::move(held.error()));
+  const Instant now = system_now();
+  auto service = open_service(*std::move(config), seen_, now);
+  if (!service) return std::unexpected(std::move(service.error()));
+  service_ = *std::move(service);
+  seen_ = service_->mark;
+  if (auto failure = take_turn(now)) return complain(*std::move(failure));
+  look_at_ring(*service_, watch_, log_, now);
+  auto opened = open_missing(service_->config, *held);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  auto tickets = started(service_->config.limits);
+  if (!tickets) return std::unexpected(std::move(tickets.error()));
+  tickets_.emplace(*std::move(tickets));
+  // One thread of its own: a rotation writes and syncs files, for which no ticket waits.
+  Limits apart = service_->config.limits;
+  apart.threads = 1;
+  auto oversight = started(apart);
+  if (!oversight) return std::unexpected(std::move(oversight.error()));
+  oversight_.emplace(*std::move(oversight));
+  auto prepared = prepare(*service_, *held, *opened);
+  if (!prepared) return std::unexpected(std::move(prepared.error()));
+  sockets_ = *std::move(held);
+  sockets_.merge(*opened);
+  serve(*std::move(prepared));
+  if (tool::is_plain_on_disk(service_->config.ring, service_->store->path())) {
+    log_.write(Level::warning, "ring_in_plain", "the ring is in plain on a disk; kek seals it");
+  }
+  wire::Json places = wire::Json::array();
+  for (const auto& [name, socket] : sockets_) places.push_back(socket.bound_to());
+  log_.write(Level::notice, "started", status_, {{"listening", std::move(places)}});
+  tell_ready(status_);
+  return {};
+}
+
+Opened<Daemon::Prepared> Daemon::prepare(Service& service, const Sockets& held,
+                                         const Sockets& opened) {
+  const auto fd_at = [&](const std::string& place) {
+    const auto found = held.find(place);
+    return (found == held.end() ? opened.at(place) : found->second).fd();
+  };
+  std::vector<Listener> listeners;
+  for (const ListenConfig& config : service.config.listeners) {
+    const auto tls = service.tls.find(config.name);
+    listeners.push_back({.name = config.name,
+                         .socket = fd_at(config.place.name()),
+                         .tls = tls == service.tls.end() ? nullptr : &tls->second});
+  }
+  auto tickets = tickets_->prepare(listeners, [&service, this](const Request& request) {
+    return answer_ticket_request(service, metrics_, log_, request, system_now());
+  });
+  if (!tickets) return complain(std::move(tickets.error()));
+
+  constexpr std::string_view admin = "admin";
+  listeners = {{.name = std::string(admin), .socket = fd_at(service.config.admin.place.path)}};
+  if (const std::string& address = service.config.metrics_listen; !address.empty()) {
+    listeners.push_back({.name = "metrics", .socket = fd_at(address)});
+  }
+  const Oversight oversight{.service = service,
+                            .metrics = metrics_,
+                            .log = log_,
+                            .watch = watch_,
+                            .history = history_,
+                            .tickets = *tickets_};
+  auto told = oversight_->prepare(listeners, [=](const Request& request) {
+    return request.peer.listener == admin ? answer_admin_request(oversight, request, system_now())
+                                          : answer_public_request(oversight, request, system_now());
+  });
+  if (!told) return complain(std::move(told.error()));
+  return Prepared{.tickets = *std::move(tickets), .oversight = *std::move(told)};
+}
+
+void Daemon::serve(Prepared prepared) {
+  tickets_->serve(std::move(prepared.tickets));
+  oversight_->serve(std::move(prepared.oversight));
+}
+
+// ---- rotation
+
+std::optional<Failure> Daemon::take_turn(Instant now) {
+  turn_due_ = now + turn_interval;
+  if (!service_->config.rotate) {
+    status_ = fmt::format("generation {}, followed", service_->ticketer->health(now).generation);
+    return std::nullopt;
+  }
+  const auto turn = tool::take_turn(*service_->store, seen_, now);
+  if (!turn) return turn.error();
+  turn_due_ = std::clamp(turn->due, now + Seconds(1), now + turn_interval);
+  status_ = turn->text;
+  if (!turn->changed) return std::nullopt;
+  log_.write(Level::notice, "rotated", turn->text);
+  tool::tell_service_manager("STATUS=" + turn->text + "\n");
+  look_due_ = now;
+  return std::nullopt;
+}
+
+void Daemon::rotate_if_due(Instant now) {
+  // A clock that was set back must not stop the turns.
+  const bool far = turn_due_ > now + turn_interval || look_due_ > now + look_interval;
+  if (far || watch_.touched.exchange(false) || now >= turn_due_) {
+    const auto failure = take_turn(now);
+    // Once for as long as it lasts.
+    if (failure && rotates_) log_.write(Level::error, "not_rotating", *failure);
+    if (!failure && !rotates_) log_.write(Level::notice, "rotating_again", status_);
+    rotates_ = !failure;
+  }
+  if (!far && now < look_due_) return;
+  look_due_ = now + look_interval;
+  look_at_ring(*service_, watch_, log_, now);
+}
+
+void Daemon::warn_of_lapses(Instant now) {
+  const bool seals = service_->ticketer->health(now).seals_until.has_value();
+  if (seals == seals_) return;
+  seals_ = seals;
+  if (seals) {
+    log_.write(Level::notice, "seals_again", "a key of the ring seals again");
+  } else {
+    log_.write(Level::error, "no_active_key",
+               "no key of the ring seals: no ticket is given, and handshakes are full ones");
+  }
+}
+
+void Daemon::tick(Instant now) {
+  rotate_if_due(now);
+  warn_of_lapses(now);
+  if (now >= sample_due_ || sample_due_ > now + sample_interval) {
+    sample_due_ = now + sample_interval;
+    history_.sample(metrics_.totals(), now);
+  }
+  // A thread that hangs is a reason to be restarted.
+  if (watched_ && tickets_->responsive(longest_silence) &&
+      oversight_->responsive(longest_silence)) {
+    tool::tell_service_manager("WATCHDOG=1\n");
+  }
+}
+
+// ---- reload
+
+void Daemon::reload() {
+  tell_reloading();
+  if (const auto reloaded = reload_or_leave(); !reloaded) {
+    const Complaint& complaint = reloaded.error();
+    log_.write(
+        Level::error, "not_reloaded", complaint.message,
+        {{"hint", complaint.hint + (complaint.hint.empty() ? "" : "; ") + "all stays as it was"}});
+  } else {
+    log_.write(Level::notice, "reloaded", status_);
+  }
+  tell_ready(status_);
+}
+
+/// All that may fail comes first.
+Opened<void> Daemon::reload_or_leave() {
+  auto config = read_config(flags_);
+  if (!config) return std::unexpected(std::move(config.error()));
+  const Instant now = system_now();
+  auto service = open_service(*std::move(config), seen_, now);
+  if (!service) return std::unexpected(std::move(service.error()));
+  auto opened = open_missing((*service)->config, sockets_);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  auto prepared = prepare(**service, sockets_, *opened);
+  if (!prepared) return std::unexpected(std::move(prepared.error()));
+  if ((*service)->config.limits != service_->config.limits) {
+    log_.write(Level::warning, "needs_restart",
+               "threads, deadline and idle are taken at the start");
+  }
+  serve(*std::move(prepared));
+  service_.swap(*service);
+  seen_ = service_->mark;
+  sockets_.merge(*opened);
+  close_surplus(sockets_, service_->config);
+  watch_.touched = true;
+  rotate_if_due(now);
+  return {};
+}
+
+// ---- life
+
+void Daemon::run(const sigset_t& signals) {
+  for (;;) {
+    const int signal = wait_for_signal(signals);
+    if (signal == SIGTERM || signal == SIGINT) return;
+    if (signal == SIGHUP) reload();
+    tick(system_now());
+  }
+}
+
+void Daemon::stop() {
+  tool::tell_service_manager("STOPPING=1\n");
+  log_.write(Level::notice, "stopping",
+             "no more connections; those there are finish their requests");
+  // Those that were passed stay open at who passed them, and what connects waits there.
+  sockets_.clear();
+  tickets_->drain(service_->config.grace);
+  oversight_->drain(service_->config.grace);
+  log_.write(Level::notice, "stopped", "");
+}
+
+}  // namespace
+
+tool::Result run_daemon(const Flags& flags, Log& log) {
+  std::vector<Socket> passed = passed_sockets();
+  const sigset_t signals = hold_signals();
+  Daemon daemon(flags, log);
+  if (auto started = daemon.start(std::move(passed)); !started) {
+    return std::unexpected(std::move(started.error()));
+  }
+  daemon.run(signals);
+  daemon.stop();
+  return Exit::done;
+}
+
+tool::Result check_configuration(const Flags& flags) {
+  auto config = read_config(flags);
+  if (!config) return std::unexpected(std::move(config.error()));
+  // What may be locked is for the daemon's own unit to say.
+  config->allow_unlocked = true;
+  const auto service = open_service(*std::move(config), std::nullopt, system_now());
+  if (!service) return std::unexpected(service.error());
+  return tool::print("configuration good\n");
+}
+
+}  // namespace stek::daemon

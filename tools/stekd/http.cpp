@@ -1,0 +1,688 @@
+#include "http.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <latch>
+#include <list>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/chrono.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#ifdef STEKD_TLS
+#include <boost/asio/ssl.hpp>
+#endif
+
+#include "base/encoding.hpp"
+#include "problem.hpp"
+
+namespace stek::daemon {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+// One type for Unix and for TCP, so that all of this is compiled once.
+using Protocol = asio::generic::stream_protocol;
+using Socket = Protocol::socket;
+using Acceptor = asio::basic_socket_acceptor<Protocol>;
+using Buffer = beast::basic_flat_buffer<WipingAllocator<char>>;
+using ReadBody = http::vector_body<unsigned char, WipingAllocator<unsigned char>>;
+using Parser = http::request_parser<ReadBody>;
+using Message = http::request<ReadBody>;
+using Answer = http::response<http::span_body<const std::byte>>;
+
+constexpr Milliseconds sweep_interval(50);
+/// An accept that fails for want of descriptors fails again at once, as long as there are none.
+constexpr Milliseconds accept_pause(20);
+constexpr std::size_t least_read = 1024;
+/// What a refused client may still send before its connection is closed.
+constexpr std::size_t most_discarded = std::size_t{1} << 20U;
+
+class Worker;
+
+#ifdef STEKD_TLS
+using TlsContext = asio::ssl::context;
+#else
+using TlsContext = void;
+#endif
+
+/// A connection, as its worker sees it.
+class Link {
+ public:
+  virtual ~Link() = default;
+  Link() = default;
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  virtual void start() = 0;
+  /// What it waits for then fails, upon which it ends.
+  virtual void close() noexcept = 0;
+
+  Clock::time_point deadline;
+  bool idle = true;  ///< nothing of a request has come
+  std::list<std::unique_ptr<Link>>::iterator place;
+};
+
+struct Door {
+  std::string name;
+  std::shared_ptr<TlsContext> tls;
+  Acceptor acceptor;
+};
+
+// ---- a thread
+
+/// All of it but for the atomics is its own thread's once that runs.
+class Worker {
+ public:
+  explicit Worker(const Limits& limits)
+      : limits_(limits), context_(1), sweep_(context_), swept_(Clock::now().time_since_epoch()) {}
+
+  void run() {
+    sweep_later();
+    while (!context_.stopped()) {
+      try {
+        context_.run();
+      } catch (const std::exception&) {
+        // Out of memory where nothing of one connection was at fault.
+        continue;
+      }
+    }
+  }
+  void stop() { context_.stop(); }
+  asio::io_context& context() noexcept { return context_; }
+
+  void serve(std::vector<std::shared_ptr<Door>> doors, Handler handler) {
+    close_doors();
+    doors_ = std::move(doors);
+    handler_ = std::move(handler);
+    for (const auto& door : doors_) accept_at(door);
+  }
+
+  void drain() {
+    draining_ = true;
+    close_doors();
+    for (const auto& link : links_) {
+      if (link->idle) link->close();
+    }
+  }
+
+  [[nodiscard]] bool draining() const noexcept { return draining_; }
+  [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
+  [[nodiscard]] std::size_t connections() const noexcept { return open_.load(); }
+  [[nodiscard]] Clock::time_point swept() const noexcept {
+    return Clock::time_point(swept_.load(std::memory_order_relaxed));
+  }
+
+  Response answer(const Request& request) const noexcept {
+    try {
+      return handler_(request);
+    } catch (const std::exception&) {
+      // Its text may quote a secret.
+      return {.status = 500};
+    }
+  }
+
+  void forget(const Link& link) noexcept {
+    open_.fetch_sub(1, std::memory_order_relaxed);
+    links_.erase(link.place);
+  }
+
+  /// RFC 9110 section 6.6.1: "An origin server with a clock MUST generate a Date header field in
+  /// all 2xx (Successful), 3xx (Redirection), and 4xx (Client Error) responses".
+  const std::string& date() {
+    const std::time_t now = std::time(nullptr);
+    if (now != dated_) {
+      dated_ = now;
+      date_ = fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", fmt::gmtime(now));
+    }
+    return date_;
+  }
+
+ private:
+  void close_doors() noexcept {
+    for (const auto& door : doors_) {
+      error_code ignored;
+      door->acceptor.close(ignored);
+    }
+    doors_.clear();
+  }
+
+  void accept_at(const std::shared_ptr<Door>& door) {
+    door->acceptor.async_accept(context_, [this, door](const error_code& error, Socket socket) {
+      // One that was accepted while the door was closed is served all the same.
+      if (!error) welcome(*door, std::move(socket));
+      if (!door->acceptor.is_open()) return;
+      if (error) return accept_later(door);
+      accept_at(door);
+    });
+  }
+
+  void accept_later(const std::shared_ptr<Door>& door) {
+    const auto pause = std::make_shared<asio::steady_timer>(context_, accept_pause);
+    pause->async_wait([this, door, pause](const error_code& /*error*/) {
+      if (door->acceptor.is_open()) accept_at(door);
+    });
+  }
+
+  void welcome(const Door& door, Socket socket) noexcept;
+
+  void sweep_later() {
+    sweep_.expires_after(sweep_interval);
+    sweep_.async_wait([this](const error_code& /*error*/) {
+      sweep();
+      sweep_later();
+    });
+  }
+
+  void sweep() noexcept {
+    const auto now = Clock::now();
+    swept_.store(now.time_since_epoch(), std::memory_order_relaxed);
+    for (const auto& link : links_) {
+      if (now >= link->deadline) link->close();
+    }
+  }
+
+  Limits limits_;
+  asio::io_context context_;
+  asio::steady_timer sweep_;
+  std::vector<std::shared_ptr<Door>> doors_;
+  std::list<std::unique_ptr<Link>> links_;
+  Handler handler_;
+  bool draining_ = false;
+  std::time_t dated_ = -1;
+  std::string date_;
+  std::atomic<std::size_t> open_{0};
+  std::atomic<Clock::duration> swept_;
+};
+
+// ---- a connection
+
+unsigned status_of(const error_code& error) noexcept {
+  if (error == http::error::header_limit) return 431;
+  return error == http::error::body_limit ? 413 : 400;
+}
+
+Response refusal(unsigned status) {
+  switch (status) {
+    case 413:
+      return response_of(
+          Problem{.status = 413, .name = "body_too_large", .title = "the body is too large"});
+    case 431:
+      return response_of(
+          Problem{.status = 431, .name = "header_too_large", .title = "the header is too large"});
+    default:
+      return response_of(
+          Problem{.status = 400, .name = "not_http", .title = "this is not HTTP/1.1 (RFC 9112)"});
+  }
+}
+
+/// RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request) status code to any
+/// HTTP/1.1 request message that lacks a Host header field and to any request message that contains
+/// more than one Host header field line".
+bool has_its_host(const Message& message) {
+  const auto hosts = message.count(http::field::host);
+  return hosts == 1 || (hosts == 0 && message.version() < 11);
+}
+
+std::string_view view_of(const auto& text) noexcept {
+  return {text.data(), text.size()};
+}
+
+/// One outstanding operation at a time, whose end is where the connection goes on or ends.
+template <class Stream>
+class Connection final : public Link {
+ public:
+  template <class... Arguments>
+  Connection(Worker& worker, Peer peer, Arguments&&... arguments)
+      : worker_(worker),
+        stream_(std::forward<Arguments>(arguments)...),
+        peer_(std::move(peer)),
+        buffer_(worker.limits().header + std::size_t{65536}) {
+    deadline = Clock::now() + worker.limits().deadline;
+  }
+
+  void start() override {
+#ifdef STEKD_TLS
+    if constexpr (!std::is_same_v<Stream, Socket>) {
+      return stream_.async_handshake(asio::ssl::stream_base::server, then([this] {
+                                       identify();
+                                       next_request();
+                                     }));
+    }
+#endif
+    if constexpr (std::is_same_v<Stream, Socket>) next_request();
+  }
+
+  void close() noexcept override {
+    error_code ignored;
+    stream_.lowest_layer().close(ignored);
+  }
+
+ private:
+  /// A completion handler that goes on with `work`, or ends the connection.
+  template <class Work>
+  auto then(Work work) {
+    return [this, work](const error_code& error, auto... n) {
+      if (error) return worker_.forget(*this);
+      try {
+        work(n...);
+      } catch (const std::exception&) {
+        worker_.forget(*this);
+      }
+    };
+  }
+
+  void identify();
+
+  void next_request() {
+    parser_.emplace();
+    parser_->eager(true);
+    parser_->header_limit(worker_.limits().header);
+    parser_->body_limit(worker_.limits().body);
+    told_to_continue_ = false;
+    if (buffer_.size() > 0) return parse();
+    read_more();
+  }
+
+  void read_more() {
+    const std::size_t spare = buffer_.capacity() - buffer_.size();
+    const std::size_t left = buffer_.max_size() - buffer_.size();
+    stream_.async_read_some(buffer_.prepare(std::min(std::max(spare, least_read), left)),
+                            then([this](std::size_t n) { take(n); }));
+  }
+
+  void take(std::size_t n) {
+    buffer_.commit(n);
+    if (idle) {
+      idle = false;
+      if (served_) deadline = Clock::now() + worker_.limits().deadline;
+    }
+    parse();
+  }
+
+  void parse() {
+    error_code error;
+    buffer_.consume(parser_->put(buffer_.data(), error));
+    if (error && error != http::error::need_more) return refuse(status_of(error));
+    if (parser_->is_done()) return answer();
+    if (parser_->is_header_done() && !told_to_continue_) return answer_expectation();
+    read_more();
+  }
+
+  /// RFC 9110 section 10.1.1: "A server that receives a 100-continue expectation ... MUST send
+  /// either 100 (Continue) status ... or a final status".
+  void answer_expectation() {
+    told_to_continue_ = true;
+    if (!beast::iequals(parser_->get()[http::field::expect], "100-continue")) return read_more();
+    static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+    asio::async_write(stream_, asio::buffer(go_on),
+                      then([this](std::size_t /*n*/) { read_more(); }));
+  }
+
+  void answer() {
+    const Message& message = parser_->get();
+    if (!has_its_host(message)) return refuse(400);
+    const bool only_head = message.method() == http::verb::head;
+    Response response = worker_.answer(
+        {.method = only_head ? std::string_view("GET") : view_of(message.method_string()),
+         .target = view_of(message.target()),
+         .content_type = view_of(message[http::field::content_type]),
+         .body = std::as_bytes(std::span(message.body())),
+         .peer = peer_});
+    const bool keep_alive = message.keep_alive() && !worker_.draining();
+    const unsigned version = message.version();
+    parser_.reset();
+    wipe_what_was_read();
+    write(std::move(response), version, keep_alive, only_head);
+  }
+
+  /// The rest of what it sends is not looked at.
+  void refuse(unsigned status) {
+    refused_ = true;
+    parser_.reset();
+    write(refusal(status), 11, false, false);
+  }
+
+  void write(Response response, unsigned version, bool keep_alive, bool only_head) {
+    response_ = std::move(response);
+    Answer& answer = answer_.emplace(http::int_to_status(response_.status), version);
+    answer.set(http::field::date, worker_.date());
+    // Whatever it is, it is of this instant, and often secret.
+    answer.set(http::field::cache_control, "no-store");
+    if (!response_.content_type.empty()) {
+      answer.set(http::field::content_type, response_.content_type);
+    }
+    for (const Field& field : response_.fields) answer.set(field.name, field.value);
+    answer.keep_alive(keep_alive);
+    answer.content_length(response_.body.size());
+    if (!only_head) answer.body() = beast::span<const std::byte>(response_.body);
+    http::async_write(stream_, *answer_,
+                      then([this, keep_alive](std::size_t /*n*/) { written(keep_alive); }));
+  }
+
+  void written(bool keep_alive) {
+    answer_.reset();
+    response_ = {};
+    if (refused_) return say_no_more();
+    if (!keep_alive) return worker_.forget(*this);
+    served_ = true;
+    idle = buffer_.size() == 0;
+    const Limits& limits = worker_.limits();
+    deadline = Clock::now() + (idle ? limits.idle : limits.deadline);
+    if (idle && worker_.draining()) return worker_.forget(*this);
+    next_request();
+  }
+
+  /// Who closes while bytes come in resets the connection, and takes the answer from the client.
+  void say_no_more() {
+    error_code ignored;
+    stream_.lowest_layer().shutdown(asio::socket_base::shutdown_send, ignored);
+    discard();
+  }
+
+  void discard() {
+    buffer_.clear();
+    stream_.async_read_some(buffer_.prepare(least_read), then([this](std::size_t n) {
+                              discarded_ += n;
+                              if (discarded_ > most_discarded) return worker_.forget(*this);
+                              discard();
+                            }));
+  }
+
+  void wipe_what_was_read() noexcept {
+    const auto spare = buffer_.prepare(buffer_.capacity() - buffer_.size());
+    wipe({static_cast<std::byte*>(spare.data()), spare.size()});
+  }
+
+  Worker& worker_;
+  Stream stream_;
+  Peer peer_;
+  Buffer buffer_;
+  std::optional<Parser> parser_;
+  Response response_;
+  std::optional<Answer> answer_;
+  std::size_t discarded_ = 0;
+  bool served_ = false;
+  bool refused_ = false;
+  bool told_to_continue_ = false;
+};
+
+#ifdef STEKD_TLS
+using TlsStream = asio::ssl::stream<Socket>;
+
+std::string common_name_of(const X509& certificate) {
+  std::array<char, 256> text{};
+  const int size = X509_NAME_get_text_by_NID(X509_get_subject_name(&certificate), NID_commonName,
+                                             text.data(), static_cast<int>(text.size()));
+  // A zero inside would make one name look like another.
+  const std::string_view name(text.data(), static_cast<std::size_t>(std::max(size, 0)));
+  return name.find('\0') == std::string_view::npos ? std::string(name) : std::string();
+}
+
+std::string fingerprint_of(const X509& certificate) {
+  std::array<unsigned char, 32> digest{};
+  if (X509_digest(&certificate, EVP_sha256(), digest.data(), nullptr) != 1) return {};
+  return "sha256:" + to_hex(std::as_bytes(std::span(digest)));
+}
+
+template <class Stream>
+void Connection<Stream>::identify() {
+  if constexpr (std::is_same_v<Stream, TlsStream>) {
+    const std::unique_ptr<X509, decltype(&X509_free)> certificate(
+        SSL_get1_peer_certificate(stream_.native_handle()), X509_free);
+    if (certificate == nullptr) return;
+    peer_.certificate = {.common_name = common_name_of(*certificate),
+                         .fingerprint = fingerprint_of(*certificate)};
+  }
+}
+#else
+template <class Stream>
+void Connection<Stream>::identify() {}
+#endif
+
+Peer peer_at(Socket& socket, const std::string& listener) {
+  Peer peer{.listener = listener, .user = std::nullopt, .process = 0, .certificate = std::nullopt};
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  getsockname(socket.native_handle(), reinterpret_cast<sockaddr*>(&address), &length);
+  if (address.ss_family != AF_UNIX) {
+    const int on = 1;
+    setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return peer;
+  }
+  if (getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
+    peer.user = credentials.uid;
+    peer.process = credentials.pid;
+  }
+  return peer;
+}
+
+std::unique_ptr<Link> link_over(Worker& worker, const Door& door, Socket socket) {
+  Peer peer = peer_at(socket, door.name);
+#ifdef STEKD_TLS
+  if (door.tls != nullptr) {
+    return std::make_unique<Connection<TlsStream>>(worker, std::move(peer), std::move(socket),
+                                                   *door.tls);
+  }
+#endif
+  return std::make_unique<Connection<Socket>>(worker, std::move(peer), std::move(socket));
+}
+
+void Worker::welcome(const Door& door, Socket socket) noexcept {
+  try {
+    links_.push_back(link_over(*this, door, std::move(socket)));
+    links_.back()->place = std::prev(links_.end());
+    open_.fetch_add(1, std::memory_order_relaxed);
+    links_.back()->start();
+  } catch (const std::exception&) {
+    // Out of memory: the client sees a closed connection.
+    return;
+  }
+}
+
+// ---- listening
+
+std::string what_failed(std::string_view what, int number) {
+  return std::string(what) + ": " + std::generic_category().message(number);
+}
+
+std::unexpected<Failure> cannot_listen(const Listener& listener, std::string_view why) {
+  return std::unexpected(
+      Failure{.error = Error::unreachable,
+              .message = "cannot listen at " + listener.name + ": " + std::string(why),
+              .hint = {}});
+}
+
+int family_of(int socket) noexcept {
+  int family = AF_UNSPEC;
+  socklen_t size = sizeof family;
+  getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size);
+  return family;
+}
+
+std::expected<std::shared_ptr<Door>, Failure> door_for(const Listener& listener,
+                                                       std::shared_ptr<TlsContext> tls,
+                                                       Worker& worker) {
+  auto door = std::make_shared<Door>(
+      Door{.name = listener.name, .tls = std::move(tls), .acceptor = Acceptor(worker.context())});
+  const int copy = fcntl(listener.socket, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return cannot_listen(listener, std::generic_category().message(errno));
+  error_code error;
+  door->acceptor.assign(Protocol(family_of(copy), 0), copy, error);
+  if (error) {
+    ::close(copy);
+    return cannot_listen(listener, error.message());
+  }
+  return door;
+}
+
+}  // namespace
+
+// ---- TLS
+
+struct Tls::Loaded {
+  std::shared_ptr<TlsContext> context;
+};
+
+Tls::Tls(std::unique_ptr<Loaded> loaded) noexcept : loaded_(std::move(loaded)) {}
+Tls::Tls(Tls&&) noexcept = default;
+Tls& Tls::operator=(Tls&&) noexcept = default;
+Tls::~Tls() = default;
+
+#ifdef STEKD_TLS
+std::expected<Tls, Failure> Tls::load(const TlsFiles& files) {
+  auto context = std::make_shared<TlsContext>(TlsContext::tls_server);
+  SSL_CTX* native = context->native_handle();
+  // Clients keep their connections. Tickets of its own would be one more secret.
+  SSL_CTX_set_min_proto_version(native, TLS1_3_VERSION);
+  SSL_CTX_set_num_tickets(native, 0);
+  SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);
+  error_code error;
+  const auto failed = [&](const std::string& file) {
+    return std::unexpected(Failure{.error = Error::malformed,
+                                   .message = file + ": " + error.message(),
+                                   .hint = "certificate, key and client_ca are files in PEM"});
+  };
+  context->use_certificate_chain_file(files.certificate, error);
+  if (error) return failed(files.certificate);
+  context->use_private_key_file(files.key, TlsContext::pem, error);
+  if (error) return failed(files.key);
+  context->load_verify_file(files.client_ca, error);
+  if (error) return failed(files.client_ca);
+  context->set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert, error);
+  if (error) return failed(files.client_ca);
+  SSL_CTX_set_client_CA_list(native, SSL_load_client_CA_file(files.client_ca.c_str()));
+  return Tls(std::make_unique<Loaded>(Loaded{.context = std::move(context)}));
+}
+#else
+std::expected<Tls, Failure> Tls::load(const TlsFiles& /*files*/) {
+  return std::unexpected(Failure{.error = Error::unsuitable,
+                                 .message = "this stekd was built without TLS",
+                                 .hint = "build it where OpenSSL 3 is found"});
+}
+#endif
+
+// ---- the server
+
+struct Server::Workers {
+  std::vector<std::unique_ptr<Worker>> workers;
+  std::vector<std::jthread> threads;
+
+  Workers() = default;
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+  ~Workers() {
+    for (const auto& worker : workers) worker->stop();
+  }
+
+  /// Has each thread do its part, and waits.
+  void on_each(const std::function<void(std::size_t)>& work) {
+    std::latch done(static_cast<std::ptrdiff_t>(workers.size()));
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+      asio::post(workers[i]->context(), [&, i] {
+        work(i);
+        done.count_down();
+      });
+    }
+    done.wait();
+  }
+};
+
+Server::Server(std::unique_ptr<Workers> workers) noexcept : workers_(std::move(workers)) {}
+Server::Server(Server&&) noexcept = default;
+Server& Server::operator=(Server&&) noexcept = default;
+Server::~Server() = default;
+
+std::expected<Server, Failure> Server::start(const Limits& limits) {
+  auto all = std::make_unique<Workers>();
+  try {
+    for (unsigned i = 0; i < limits.threads; ++i) {
+      Worker& worker = *all->workers.emplace_back(std::make_unique<Worker>(limits));
+      all->threads.emplace_back([&worker] { worker.run(); });
+    }
+  } catch (const std::system_error& error) {
+    return std::unexpected(
+        Failure{.error = Error::no_memory,
+                .message = what_failed("cannot start a thread", error.code().value()),
+                .hint = "memory that is locked counts a thread's stack: raise LimitMEMLOCK"});
+  }
+  return Server(std::move(all));
+}
+
+/// Of each thread.
+struct Server::Parts {
+  std::vector<std::vector<std::shared_ptr<Door>>> doors;
+  std::vector<Handler> handlers;
+};
+
+Server::Prepared::Prepared(std::unique_ptr<Parts> parts) noexcept : parts_(std::move(parts)) {}
+Server::Prepared::Prepared(Prepared&&) noexcept = default;
+Server::Prepared& Server::Prepared::operator=(Prepared&&) noexcept = default;
+Server::Prepared::~Prepared() = default;
+
+std::expected<Server::Prepared, Failure> Server::prepare(const std::vector<Listener>& listeners,
+                                                         const Handler& handler) {
+  auto parts = std::make_unique<Parts>();
+  for (const auto& worker : workers_->workers) {
+    parts->handlers.push_back(handler);
+    auto& doors = parts->doors.emplace_back();
+    for (const Listener& listener : listeners) {
+      auto tls = listener.tls == nullptr ? nullptr : listener.tls->loaded_->context;
+      auto door = door_for(listener, std::move(tls), *worker);
+      if (!door) return std::unexpected(std::move(door.error()));
+      doors.push_back(*std::move(door));
+    }
+  }
+  return Prepared(std::move(parts));
+}
+
+void Server::serve(Prepared prepared) {
+  Parts& parts = *prepared.parts_;
+  workers_->on_each([&](std::size_t i) {
+    workers_->workers[i]->serve(std::move(parts.doors[i]), std::move(parts.handlers[i]));
+  });
+}
+
+void Server::drain(Milliseconds grace) {
+  workers_->on_each([&](std::size_t i) { workers_->workers[i]->drain(); });
+  const auto end = Clock::now() + grace;
+  while (connections() > 0 && Clock::now() < end) {
+    std::this_thread::sleep_for(Milliseconds(5));
+  }
+  for (const auto& worker : workers_->workers) worker->stop();
+  workers_->threads.clear();
+}
+
+std::size_t Server::connections() const noexcept {
+  std::size_t sum = 0;
+  for (const auto& worker : workers_->workers) sum += worker->connections();
+  return sum;
+}
+
+bool Server::responsive(std::chrono::seconds age) const noexcept {
+  const auto since = Clock::now() - age;
+  return std::ranges::all_of(workers_->workers,
+                             [&](const auto& worker) { return worker->swept() >= since; });
+}
+
+}  // namespace stek::daemon

@@ -1,0 +1,159 @@
+// HTTP/1.1 for stekd, as plain values: a Request comes in, a Response goes out.
+//
+//   auto server = Server::start({.threads = 2});
+//   auto prepared = server->prepare({{.name = "shop", .socket = fd}},
+//                                   [](const Request& request) { ... });
+//   server->serve(*std::move(prepared));
+//   server->drain(std::chrono::seconds(5));
+//
+// Threads: each of the server's threads has an event loop, connections and a copy of the handler of
+// its own. A handler is called on all of them at once and should not take long: what it does, the
+// other connections of its thread wait for.
+//
+// A connection has `deadline` from its first byte, and a new one from its beginning, to have a
+// request whole; between requests it may be idle for longer. What is late, or is no HTTP, is
+// closed. Bodies are wiped when they have been read and when they have been written.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <stek/error.hpp>
+#include <stek/secret.hpp>
+
+namespace stek::daemon {
+
+using Body = std::vector<std::byte, WipingAllocator<std::byte>>;
+using Milliseconds = std::chrono::milliseconds;
+
+/// What a client proved to be with its certificate.
+struct ClientCertificate {
+  std::string common_name;  ///< of its subject; empty when that has none
+  std::string fingerprint;  ///< "sha256:" and 64 hex digits, of the certificate
+};
+
+/// Who is at the other end.
+struct Peer {
+  std::string listener;                          ///< name of the one that it came in by
+  std::optional<uid_t> user;                     ///< over a Unix socket, as of its connect(2)
+  pid_t process = 0;                             ///< likewise
+  std::optional<ClientCertificate> certificate;  ///< over TLS
+};
+
+/// Valid while the handler runs.
+struct Request {
+  std::string_view method;
+  std::string_view target;        ///< with its query, not decoded
+  std::string_view content_type;  ///< empty when there is none
+  Bytes body;
+  const Peer& peer;
+};
+
+struct Field {
+  std::string_view name;
+  std::string value;
+};
+
+struct Response {
+  unsigned status = 200;
+  std::string_view content_type{};  ///< a literal
+  Body body{};
+  std::vector<Field> fields{};
+};
+
+using Handler = std::function<Response(const Request&)>;
+
+/// PEM files of a server that asks each client for a certificate.
+struct TlsFiles {
+  std::string certificate;  ///< with its chain
+  std::string key;
+  std::string client_ca;
+};
+
+/// TLS 1.3 with client certificates, loaded.
+class Tls {
+ public:
+  /// `Error::not_found`, `Error::malformed`, or `Error::unsuitable` in a stekd without TLS.
+  static std::expected<Tls, Failure> load(const TlsFiles& files);
+
+  Tls(Tls&&) noexcept;
+  Tls& operator=(Tls&&) noexcept;
+  ~Tls();
+
+ private:
+  friend class Server;
+  struct Loaded;
+  explicit Tls(std::unique_ptr<Loaded> loaded) noexcept;
+  std::unique_ptr<Loaded> loaded_;
+};
+
+struct Listener {
+  std::string name;
+  int socket = -1;           ///< listening; stays the caller's
+  const Tls* tls = nullptr;  ///< none: in plain
+};
+
+struct Limits {
+  unsigned threads = 1;
+  Milliseconds deadline{2000};
+  Milliseconds idle{60000};
+  std::uint32_t header = 8192;  ///< bytes; a longer one is answered with 431
+  std::uint64_t body = 65536;   ///< likewise, with 413
+
+  friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+class Server {
+ public:
+  /// Threads that do not listen yet. They inherit the caller's blocked signals.
+  static std::expected<Server, Failure> start(const Limits& limits);
+
+  /// What to accept on and to answer with, for `serve`: all of it that may fail.
+  class Prepared;
+  std::expected<Prepared, Failure> prepare(const std::vector<Listener>& listeners,
+                                           const Handler& handler);
+
+  /// Goes over to what was prepared for it; connections stay. When it returns, no thread uses what
+  /// was served before.
+  void serve(Prepared prepared);
+
+  /// Accepts nothing more, closes idle connections, and all others once they are answered or
+  /// `grace` is over. Ends the threads.
+  void drain(Milliseconds grace);
+
+  [[nodiscard]] std::size_t connections() const noexcept;
+  /// Every thread has been in its event loop within the last `age`.
+  [[nodiscard]] bool responsive(std::chrono::seconds age) const noexcept;
+
+  Server(Server&&) noexcept;
+  Server& operator=(Server&&) noexcept;
+  ~Server();
+
+ private:
+  struct Workers;
+  struct Parts;
+  explicit Server(std::unique_ptr<Workers> workers) noexcept;
+  std::unique_ptr<Workers> workers_;
+};
+
+class Server::Prepared {
+ public:
+  Prepared(Prepared&&) noexcept;
+  Prepared& operator=(Prepared&&) noexcept;
+  ~Prepared();
+
+ private:
+  friend class Server;
+  explicit Prepared(std::unique_ptr<Parts> parts) noexcept;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace stek::daemon

@@ -1,0 +1,24 @@
+// What a request was refused for, as RFC 9457 has it.
+//
+//   {"type": "urn:stek:problem:no_active_key", "title": "no key of the ring seals at this instant",
+//    "status": 503, "detail": "...", "hint": "..."}
+#pragma once
+
+#include "http.hpp"
+
+namespace stek::daemon {
+
+struct Problem {
+  unsigned status = 400;
+  std::string_view name;   ///< stable, for programs: the last part of `type`
+  std::string_view title;  ///< the same in words
+  std::string detail{};    ///< of this request; never a secret, never its body
+  std::string hint{};      ///< what to do
+};
+
+Response response_of(const Problem& problem);
+
+/// `failure` as a problem under its own name.
+Response response_of(unsigned status, const Failure& failure);
+
+}  // namespace stek::daemon

@@ -1,0 +1,197 @@
+#include "service.hpp"
+
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/core.h>
+
+#include "base/memory.hpp"
+
+namespace stek::daemon {
+namespace {
+
+using tool::complain;
+using tool::Complaint;
+using tool::Exit;
+
+template <class T>
+using Opened = std::expected<T, Complaint>;
+
+std::optional<uid_t> user_named(const std::string& name) {
+  uid_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error == std::errc{} && end == name.data() + name.size()) return number;
+  std::vector<char> room(16384);
+  passwd entry{};
+  passwd* found = nullptr;
+  getpwnam_r(name.c_str(), &entry, room.data(), room.size(), &found);
+  if (found == nullptr) return std::nullopt;
+  return found->pw_uid;
+}
+
+Opened<uid_t> user_for(const std::string& name, std::string_view where) {
+  const auto user = user_named(name);
+  if (user) return *user;
+  return complain(Exit::usage, fmt::format("{}: no user {}", where, name),
+                  "a user's name, or its number");
+}
+
+// ---- the ring
+
+/// A ring that nobody has rotated for so long is an old copy, or the clock is wrong.
+Opened<void> refuse_expired(const KeyRing& ring, Instant now) {
+  const bool all = std::ranges::all_of(
+      ring.keys, [&](const Key& key) { return phase_of(key, now) == Phase::expired; });
+  if (!all) return {};
+  return complain(Exit::failure, "every key of the ring has expired",
+                  "is the clock right, and the ring the one in use? 'stek keys rotate' gives it a "
+                  "new key");
+}
+
+Opened<void> refuse_other_ring(const KeyRing& ring, const std::optional<keys::RingMark>& seen) {
+  if (!seen) return {};
+  auto refusal = keys::refusal_to_follow(*seen, keys::mark_of(ring), "restart to take it over");
+  return refusal ? Opened<void>(complain(*std::move(refusal))) : Opened<void>();
+}
+
+Opened<void> refuse_unlocked(const Service& service, Instant now) {
+  if (service.config.allow_unlocked || service.ticketer->health(now).memory_locked) return {};
+  return complain(memory_unlocked(std::size_t{1} << 20U));
+}
+
+Opened<void> open_ring(Service& service, const std::optional<keys::RingMark>& seen, Instant now) {
+  auto store = tool::store_named(service.config.ring);
+  if (!store) return std::unexpected(std::move(store.error()));
+  service.store = std::make_unique<FileStore>(*std::move(store));
+  const auto ring = service.store->read();
+  if (!ring) return complain(ring.error());
+  if (auto lives = refuse_expired(*ring, now); !lives) return lives;
+  if (auto follows = refuse_other_ring(*ring, seen); !follows) return follows;
+  service.mark = keys::mark_of(*ring);
+  service.lead = ring->schedule.lead;
+  auto ticketer = Ticketer::open(*service.store, {.key_memory = KeyMemory::secret}, now);
+  if (!ticketer) return complain(std::move(ticketer.error()));
+  service.ticketer = *std::move(ticketer);
+  return {};
+}
+
+Opened<void> open_realms(Service& service, Instant now) {
+  for (const RealmConfig& config : service.config.realms) {
+    auto tickets = service.ticketer->with_policy(config.domain, config.policy, now);
+    if (!tickets) return complain(std::move(tickets.error()));
+    service.realms.emplace(
+        config.name,
+        Realm{.name = config.name, .tickets = *std::move(tickets), .labels = config.labels});
+  }
+  return {};
+}
+
+// ---- who is served
+
+constexpr std::string_view fingerprint_scheme = "sha256:";
+
+/// As certificates are looked up: by name, or "sha256:" and lower case.
+std::string certificate_key(std::string name) {
+  if (!name.starts_with(fingerprint_scheme)) return name;
+  std::erase(name, ':');
+  std::ranges::transform(name, name.begin(), [](char c) {
+    return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  });
+  return name.insert(fingerprint_scheme.size() - 1, ":");
+}
+
+Opened<Admission> admission_of(const ListenConfig& config) {
+  Admission admission{.anybody = config.realm, .users = {}, .certificates = {}};
+  for (const PeerConfig& peer : config.peers) {
+    if (config.place.path.empty()) {
+      admission.certificates[certificate_key(peer.peer)] = peer.realm;
+      continue;
+    }
+    const auto user = user_for(peer.peer, "listen." + config.name);
+    if (!user) return std::unexpected(user.error());
+    admission.users[*user] = peer.realm;
+  }
+  return admission;
+}
+
+/// The key of a server's certificate is as secret as a ring.
+Opened<void> refuse_exposed(const std::string& file) {
+  struct stat status{};
+  if (stat(file.c_str(), &status) != 0 || (status.st_mode & (S_IROTH | S_IWOTH)) == 0) return {};
+  return complain(Failure{.error = Error::exposed,
+                          .message = file + ": others can read it",
+                          .hint = "chmod 600 " + file});
+}
+
+Opened<void> open_tls(Service& service, const ListenConfig& config) {
+  if (auto closed = refuse_exposed(config.tls.key); !closed) return closed;
+  auto tls = Tls::load(config.tls);
+  if (!tls) return complain(std::move(tls.error()));
+  service.tls.emplace(config.name, *std::move(tls));
+  return {};
+}
+
+Opened<void> admit(Service& service) {
+  for (const ListenConfig& config : service.config.listeners) {
+    auto admission = admission_of(config);
+    if (!admission) return std::unexpected(std::move(admission.error()));
+    service.listeners.emplace(config.name, *std::move(admission));
+    if (!config.place.path.empty()) continue;
+    if (auto loaded = open_tls(service, config); !loaded) return loaded;
+  }
+  service.administrators = {0, geteuid()};
+  for (const std::string& name : service.config.admin.users) {
+    const auto user = user_for(name, "admin.users");
+    if (!user) return std::unexpected(user.error());
+    service.administrators.push_back(*user);
+  }
+  return {};
+}
+
+}  // namespace
+
+Opened<std::unique_ptr<Service>> open_service(Config config,
+                                              const std::optional<keys::RingMark>& seen,
+                                              Instant now) {
+  auto service = std::make_unique<Service>();
+  service->config = std::move(config);
+  Opened<void> opened = admit(*service);
+  if (opened) opened = open_ring(*service, seen, now);
+  if (opened) opened = open_realms(*service, now);
+  // Only now are there keys to lock.
+  if (opened) opened = refuse_unlocked(*service, now);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  return service;
+}
+
+namespace {
+
+/// Empty for who is served in none.
+std::string_view realm_name(const Admission& admission, const Peer& peer) noexcept {
+  if (peer.user) {
+    const auto user = admission.users.find(*peer.user);
+    if (user != admission.users.end()) return user->second;
+  }
+  if (peer.certificate) {
+    const auto& certificates = admission.certificates;
+    auto found = certificates.find(peer.certificate->fingerprint);
+    if (found == certificates.end()) found = certificates.find(peer.certificate->common_name);
+    if (found != certificates.end()) return found->second;
+  }
+  return admission.anybody;
+}
+
+}  // namespace
+
+const Realm* realm_of(const Service& service, const Peer& peer) noexcept {
+  const auto listener = service.listeners.find(peer.listener);
+  if (listener == service.listeners.end()) return nullptr;
+  const auto realm = service.realms.find(realm_name(listener->second, peer));
+  return realm == service.realms.end() ? nullptr : &realm->second;
+}
+
+}  // namespace stek::daemon

@@ -1,0 +1,225 @@
+#include "socket.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <system_error>
+
+#include <fmt/core.h>
+
+namespace stek::daemon {
+namespace {
+
+std::unexpected<Failure> refused(Error error, const Place& place, std::string_view why,
+                                 std::string hint = {}) {
+  return std::unexpected(
+      Failure{.error = error,
+              .message = fmt::format("cannot listen at {}: {}", place.name(), why),
+              .hint = std::move(hint)});
+}
+
+std::unexpected<Failure> refused_by_system(const Place& place, std::string hint = {}) {
+  return refused(Error::unreachable, place, std::generic_category().message(errno),
+                 std::move(hint));
+}
+
+// ---- at a path
+
+struct UnixAddress {
+  sockaddr_un address{};
+  socklen_t size = 0;
+};
+
+std::optional<UnixAddress> unix_address(const std::string& path) noexcept {
+  UnixAddress at;
+  at.address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof at.address.sun_path) return std::nullopt;
+  std::memcpy(at.address.sun_path, path.c_str(), path.size() + 1);
+  at.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+  return at;
+}
+
+const sockaddr* generic(const UnixAddress& at) noexcept {
+  return reinterpret_cast<const sockaddr*>(&at.address);
+}
+
+bool is_a_socket(const std::string& path) noexcept {
+  struct stat status{};
+  return lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+bool somebody_answers(const UnixAddress& at) noexcept {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const bool answers = fd >= 0 && (connect(fd, generic(at), at.size) == 0 || errno == EAGAIN);
+  close(fd);
+  return answers;
+}
+
+/// Others get in from when the mode is what it shall be, not before.
+int bind_closed(int fd, const UnixAddress& at) noexcept {
+  const mode_t before = umask(0777);
+  const int bound = bind(fd, generic(at), at.size);
+  umask(before);
+  return bound;
+}
+
+std::optional<gid_t> group_named(const std::string& name) {
+  std::vector<char> room(16384);
+  group entry{};
+  group* found = nullptr;
+  getgrnam_r(name.c_str(), &entry, room.data(), room.size(), &found);
+  if (found == nullptr) return std::nullopt;
+  return found->gr_gid;
+}
+
+// ---- at an address
+
+using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
+
+/// Nothing unless it is a number and a port.
+Addresses resolve(const std::string& text) {
+  Addresses nothing(nullptr, freeaddrinfo);
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return nothing;
+  std::string host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  addrinfo wanted{};
+  wanted.ai_socktype = SOCK_STREAM;
+  wanted.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
+  addrinfo* found = nullptr;
+  if (host.empty() || getaddrinfo(host.c_str(), text.c_str() + colon + 1, &wanted, &found) != 0) {
+    return nothing;
+  }
+  return {found, freeaddrinfo};
+}
+
+std::string text_of(const sockaddr* address, socklen_t size) {
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  if (getnameinfo(address, size, host.data(), host.size(), port.data(), port.size(),
+                  NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    return {};
+  }
+  const bool brackets = address->sa_family == AF_INET6;
+  return fmt::format("{}{}{}:{}", brackets ? "[" : "", host.data(), brackets ? "]" : "",
+                     port.data());
+}
+
+}  // namespace
+
+std::expected<Socket, Failure> Socket::listen_at(const Place& place) {
+  return place.path.empty() ? listen_at_address(place) : listen_at_path(place);
+}
+
+std::expected<Socket, Failure> Socket::listen_at_path(const Place& place) {
+  const auto at = unix_address(place.path);
+  if (!at) return refused(Error::malformed, place, "the path is too long", "107 bytes at the most");
+  if (is_a_socket(place.path)) {
+    if (somebody_answers(*at)) {
+      return refused(Error::already_there, place, "another server answers there",
+                     "stop it, or give this one another path");
+    }
+    unlink(place.path.c_str());
+  }
+  Socket made(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (made.fd_ < 0) return refused_by_system(place);
+  if (bind_closed(made.fd_, *at) != 0) {
+    return refused_by_system(
+        place, errno == ENOENT ? "make its folder; in a unit, RuntimeDirectory= does" : "");
+  }
+  struct stat status{};
+  if (stat(place.path.c_str(), &status) == 0) {
+    made.made_ = {.path = place.path, .device = status.st_dev, .inode = status.st_ino};
+  }
+  if (!place.group.empty()) {
+    const auto group = group_named(place.group);
+    if (!group) return refused(Error::not_found, place, "no group " + place.group);
+    if (chown(place.path.c_str(), static_cast<uid_t>(-1), *group) != 0) {
+      return refused_by_system(place, "who runs stekd has to be a member of the group");
+    }
+  }
+  if (chmod(place.path.c_str(), place.mode) != 0 || listen(made.fd_, SOMAXCONN) != 0) {
+    return refused_by_system(place);
+  }
+  return made;
+}
+
+std::expected<Socket, Failure> Socket::listen_at_address(const Place& place) {
+  const Addresses address = resolve(place.address);
+  if (address == nullptr) {
+    return refused(Error::malformed, place, "not an address and a port",
+                   "such as 127.0.0.1:9464 or [::1]:9464");
+  }
+  Socket made(::socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int on = 1;
+  if (made.fd_ < 0 || setsockopt(made.fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      bind(made.fd_, address->ai_addr, address->ai_addrlen) != 0 ||
+      listen(made.fd_, SOMAXCONN) != 0) {
+    return refused_by_system(place);
+  }
+  return made;
+}
+
+Socket::~Socket() {
+  if (fd_ < 0) return;
+  if (made_) {
+    // Another server may have taken the place.
+    struct stat status{};
+    if (lstat(made_->path.c_str(), &status) == 0 && status.st_dev == made_->device &&
+        status.st_ino == made_->inode) {
+      unlink(made_->path.c_str());
+    }
+  }
+  close(fd_);
+}
+
+std::string Socket::bound_to() const {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  auto* address = reinterpret_cast<sockaddr*>(&storage);
+  if (getsockname(fd_, address, &size) != 0) return {};
+  if (storage.ss_family != AF_UNIX) return text_of(address, size);
+  const auto* at = reinterpret_cast<const sockaddr_un*>(&storage);
+  return {at->sun_path, strnlen(at->sun_path, sizeof at->sun_path)};
+}
+
+bool is_at(const Socket& socket, const Place& place) {
+  if (!place.path.empty()) return socket.bound_to() == place.path;
+  const Addresses address = resolve(place.address);
+  return address != nullptr && socket.bound_to() == text_of(address->ai_addr, address->ai_addrlen);
+}
+
+std::vector<Socket> passed_sockets() {
+  constexpr int first = 3;
+  const auto number = [](const char* name) {
+    // There are no threads yet.
+    const char* text = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+    long value = 0;
+    if (text != nullptr) std::from_chars(text, text + std::strlen(text), value);
+    return value;
+  };
+  std::vector<Socket> sockets;
+  const bool ours = number("LISTEN_PID") == getpid();
+  const auto count = ours ? static_cast<int>(number("LISTEN_FDS")) : 0;
+  for (int fd = first; fd < first + count; ++fd) {
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    sockets.push_back(Socket::passed(fd));
+  }
+  for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) {
+    unsetenv(name);  // NOLINT(concurrency-mt-unsafe)
+  }
+  return sockets;
+}
+
+}  // namespace stek::daemon
