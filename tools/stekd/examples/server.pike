@@ -3,7 +3,8 @@
 //
 //   pike8.0 server.pike --port=8443 --certificate=PEM --stekd=/run/stekd/shop.sock
 //
-// stekd's configuration allows the label: [realm.shop] with labels = ["pike/8.0"]. Without --stekd this is a
+// stekd's configuration allows the label: [realm.shop] with labels = ["pike/8.0"]. A handshake waits for stekd
+// 10 ms at most, or as many as --deadline= says, and then goes on without a ticket. Without --stekd this is a
 // server as Pike makes it.
 //
 // A ticket holds what Pike keeps of a session, and Pike decides on it in Session.reusable_as, as it does on one
@@ -20,11 +21,10 @@ constant KEPT = ({ "version", "cipher_suite", "master_secret", "compression_algo
                    "truncated_hmac", "server_name", "signature_algorithms", "ecc_curves", "ecc_point_format",
                    "encrypt_then_mac", "heartbeat_mode" });
 
-//! One connection to stekd. Whatever goes wrong with it is no answer, within the deadline.
-class Stekd(string path)
+//! One connection to stekd. Whatever goes wrong with it is no answer, within the deadline, in microseconds.
+class Stekd(string path, int deadline)
 {
-  constant DEADLINE = 10000; // µs
-  constant PAUSE = 1000000;  // µs, in which a stekd that gave no answer is not asked again
+  constant PAUSE = 1000000; // µs, in which a stekd that gave no answer is not asked again
 
   protected Stdio.File connection;
   protected int not_before;
@@ -54,7 +54,7 @@ class Stekd(string path)
     string(8bit) body = sprintf("%1H%s", LABEL, content);
     string(8bit) request = sprintf("POST %s HTTP/1.1\r\nHost: stekd\r\nContent-Type: application/octet-stream\r\n"
                                    "Content-Length: %d\r\n\r\n%s", target, sizeof(body), body);
-    int until = gethrtime() + DEADLINE;
+    int until = gethrtime() + deadline;
     // stekd closes what is idle, which then has an end to be read.
     if (connection && connection->peek(0.0)) connection = 0;
     if (!connection && !connect()) return 0;
@@ -159,9 +159,14 @@ class TicketContext
   }
 }
 
+Stekd stekd_for(mapping(string:string) options)
+{
+  return Stekd(options->stekd, (int)(options->deadline || "10") * 1000);
+}
+
 SSL.Context context_for(mapping(string:string) options)
 {
-  SSL.Context context = options->stekd ? TicketContext(Stekd(options->stekd)) : SSL.Context();
+  SSL.Context context = options->stekd ? TicketContext(stekd_for(options)) : SSL.Context();
   Standards.PEM.Messages pem = Standards.PEM.Messages(Stdio.read_file(options->certificate));
   string(8bit) key = pem->get_fragment_bodies((< "PRIVATE KEY" >))[0]; // PKCS #8, as openssl writes it
   context->add_cert(Standards.X509.parse_private_key(key), pem->get_certificates());
