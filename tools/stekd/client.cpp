@@ -172,12 +172,11 @@ struct Client::Head {
   /// Nothing when stekd would not have said so. Its answers have a length.
   static std::optional<Head> from(std::string_view text) noexcept {
     constexpr std::string_view protocol = "HTTP/1.1 ";
-    Head head{.size = text.size() + 4};
+    if (!text.starts_with(protocol)) return std::nullopt;
     std::size_t end = text.find("\r\n");
-    const auto status =
-        number_in<unsigned>(text.substr(0, end).substr(std::min(protocol.size(), text.size()), 3));
-    if (!text.starts_with(protocol) || !status) return std::nullopt;
-    head.status = *status;
+    const auto status = number_in<unsigned>(text.substr(0, end).substr(protocol.size(), 3));
+    if (!status) return std::nullopt;
+    Head head{.size = text.size() + 4, .status = *status};
     bool has_length = false;
     while (end != std::string_view::npos) {
       text.remove_prefix(end + 2);

@@ -520,6 +520,10 @@ TEST_CASE("garbage is malformed") {
       "hello\r\n\r\n",
       "SSH-2.0-OpenSSH_9.2\r\n\r\n",
       std::string(9, '\0') + "\r\n\r\n",
+      "\r\n\r\n",
+      "x\r\nContent-Length: 9\r\n\r\n" + issued,
+      "HTTP/1.1\r\nContent-Length: 9\r\n\r\n" + issued,
+      "HTTP/1.1 \r\nContent-Length: 9\r\n\r\n" + issued,
       "HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n" + issued,
       "HTTP/1.1 2x0 OK\r\nContent-Length: 9\r\n\r\n" + issued,
       "HTTP/1.1 200 OK\r\n\r\n",
@@ -586,6 +590,29 @@ TEST_CASE("half an answer is cut short, wherever it is cut") {
     });
     Client client(fake.path(), ample);
     CHECK(issue(client).trouble == Trouble::cut_short);
+  }
+}
+
+TEST_CASE("whatever byte of an answer is another, the call ends with an answer or a trouble") {
+  const std::string whole = http(issued);
+  std::atomic<std::size_t> at = 0;
+  std::atomic<char> byte = 0;
+  Fake fake([&](int connection) {
+    if (!take_request(connection)) return;
+    std::string answer = whole;
+    answer[at] = byte;
+    say(connection, answer);
+  });
+  for (const char other : {'\0', '\n', '\r', ' ', ':', '9', '\xff'}) {
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      at = i;
+      byte = other;
+      Client client(fake.path(), ample);
+      const Trouble trouble = issue(client).trouble;
+      CAPTURE(i);
+      CHECK((trouble == Trouble::none || trouble == Trouble::malformed ||
+             trouble == Trouble::refused || trouble == Trouble::cut_short));
+    }
   }
 }
 
