@@ -234,16 +234,40 @@ Response refusal(unsigned status) {
   }
 }
 
-/// RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request) status code to any
-/// HTTP/1.1 request message that lacks a Host header field and to any request message that contains
-/// more than one Host header field line".
-bool has_its_host(const Message& message) {
-  const auto hosts = message.count(http::field::host);
-  return hosts == 1 || (hosts == 0 && message.version() < 11);
-}
-
 std::string_view view_of(const auto& text) noexcept {
   return {text.data(), text.size()};
+}
+
+constexpr std::string_view digits = "0123456789";
+/// RFC 3986 sections 3.2.2 and 3.2.3.
+constexpr std::string_view host_characters =
+    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~%!$&'()*+,;=:[]";
+
+bool consists_of(std::string_view text, std::string_view characters) noexcept {
+  return text.find_first_not_of(characters) == std::string_view::npos;
+}
+
+/// RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request) status code to any
+/// HTTP/1.1 request message that lacks a Host header field and to any request message that contains
+/// more than one Host header field line or a Host header field with an invalid field value."
+bool has_its_host(const Message& message) {
+  const auto hosts = message.count(http::field::host);
+  if (hosts == 0) return message.version() < 11;
+  return hosts == 1 && consists_of(view_of(message[http::field::host]), host_characters);
+}
+
+/// RFC 9112 section 6.3: "If a Transfer-Encoding header field is present in a request and the
+/// chunked transfer coding is not the final encoding, the message body length cannot be determined
+/// reliably; the server MUST respond with the 400 (Bad Request) status code and then close the
+/// connection." No other coding is known here, and Beast takes what has one for a request without
+/// a body, and what a proxy may have read otherwise: lengths that agree, chunks in HTTP/1.0.
+bool is_plainly_framed(const Message& message) {
+  if (message.count(http::field::content_length) > 1) return false;
+  if (!consists_of(view_of(message[http::field::content_length]), digits)) return false;
+  const auto codings = message.count(http::field::transfer_encoding);
+  if (codings == 0) return true;
+  return codings == 1 && message.version() >= 11 &&
+         beast::iequals(message[http::field::transfer_encoding], "chunked");
 }
 
 /// One outstanding operation at a time, whose end is where the connection goes on or ends.
@@ -294,10 +318,10 @@ class Connection final : public Link {
 
   void next_request() {
     parser_.emplace();
-    parser_->eager(true);
+    parser_->eager(false);
     parser_->header_limit(worker_.limits().header);
     parser_->body_limit(worker_.limits().body);
-    told_to_continue_ = false;
+    has_header_ = false;
     if (buffer_.size() > 0) return parse();
     read_more();
   }
@@ -322,15 +346,28 @@ class Connection final : public Link {
     error_code error;
     buffer_.consume(parser_->put(buffer_.data(), error));
     if (error && error != http::error::need_more) return refuse(status_of(error));
+    if (parser_->is_header_done() && !has_header_) return take_header();
     if (parser_->is_done()) return answer();
-    if (parser_->is_header_done() && !told_to_continue_) return answer_expectation();
     read_more();
   }
 
+  /// Before the body is read: Beast adds a trailer's fields to those of the header, where none of
+  /// them has a meaning (RFC 9110 section 6.5.1).
+  void take_header() {
+    has_header_ = true;
+    const Message& message = parser_->get();
+    if (!has_its_host(message) || !is_plainly_framed(message)) return refuse(400);
+    content_type_ = view_of(message[http::field::content_type]);
+    if (parser_->is_done()) return answer();
+    parser_->eager(true);
+    if (buffer_.size() > 0) return parse();
+    answer_expectation();
+  }
+
   /// RFC 9110 section 10.1.1: "A server that receives a 100-continue expectation ... MUST send
-  /// either 100 (Continue) status ... or a final status".
+  /// either 100 (Continue) status ... or a final status". It "MAY omit sending a 100 (Continue)
+  /// response if it has already received some or all of the content".
   void answer_expectation() {
-    told_to_continue_ = true;
     if (!beast::iequals(parser_->get()[http::field::expect], "100-continue")) return read_more();
     static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
     asio::async_write(stream_, asio::buffer(go_on),
@@ -339,12 +376,11 @@ class Connection final : public Link {
 
   void answer() {
     const Message& message = parser_->get();
-    if (!has_its_host(message)) return refuse(400);
     const bool only_head = message.method() == http::verb::head;
     Response response = worker_.answer(
         {.method = only_head ? std::string_view("GET") : view_of(message.method_string()),
          .target = view_of(message.target()),
-         .content_type = view_of(message[http::field::content_type]),
+         .content_type = content_type_,
          .body = std::as_bytes(std::span(message.body())),
          .peer = peer_});
     const bool keep_alive = message.keep_alive() && !worker_.draining();
@@ -417,12 +453,13 @@ class Connection final : public Link {
   Peer peer_;
   Buffer buffer_;
   std::optional<Parser> parser_;
+  std::string content_type_;
   Response response_;
   std::optional<Answer> answer_;
   std::size_t discarded_ = 0;
   bool served_ = false;
   bool refused_ = false;
-  bool told_to_continue_ = false;
+  bool has_header_ = false;
 };
 
 #ifdef STEKD_TLS
