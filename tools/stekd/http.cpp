@@ -45,8 +45,9 @@ using Socket = Protocol::socket;
 using Acceptor = asio::basic_socket_acceptor<Protocol>;
 using Buffer = beast::basic_flat_buffer<WipingAllocator<char>>;
 using ReadBody = http::vector_body<unsigned char, WipingAllocator<unsigned char>>;
-using Parser = http::request_parser<ReadBody>;
-using Message = http::request<ReadBody>;
+using Fields = http::basic_fields<WipingAllocator<char>>;
+using Parser = http::request_parser<ReadBody, WipingAllocator<char>>;
+using Message = http::request<ReadBody, Fields>;
 using Answer = http::response<http::span_body<const std::byte>>;
 
 constexpr Milliseconds sweep_interval(50);
