@@ -91,10 +91,17 @@ sigset_t hold_signals() noexcept {
   return signals;
 }
 
-/// The signal that came, or 0 after a second.
+/// The signal that came, or 0 right behind the next whole second: keys change at those, and who is
+/// to have announced one a second before has not a moment to lose.
 int wait_for_signal(const sigset_t& signals) noexcept {
-  const timespec second{.tv_sec = 1, .tv_nsec = 0};
-  const int signal = sigtimedwait(&signals, nullptr, &second);
+  constexpr long second = 1'000'000'000;
+  // Seconds are read by a clock that may be a tick late.
+  constexpr long moment = second / 50;
+  timespec left{};
+  clock_gettime(CLOCK_REALTIME, &left);
+  left = {.tv_sec = 0, .tv_nsec = moment - left.tv_nsec};
+  if (left.tv_nsec < 0) left.tv_nsec += second;
+  const int signal = sigtimedwait(&signals, nullptr, &left);
   return signal < 0 ? 0 : signal;
 }
 
