@@ -5,6 +5,7 @@ another one takes over its sockets, as service managers do it. What came of each
 which then has to find what is wrong in logs that were spoilt. The daemon's memory and descriptors stay as they are.
 """
 
+import itertools
 import os
 import socket
 import subprocess
@@ -127,7 +128,7 @@ def complain_of(stekd):
 
 def a_wrong_log_is_found_out(folder, log):
     """One line spoilt, of hundreds of thousands."""
-    lines = list(lines_of(log))[:50_000]
+    lines = list(itertools.islice(lines_of(log), 50_000))
     given = {line[2]: line for line in lines if line[5] == ISSUE}
     resumed = next(line for line in lines if line[5] == RESUME and line[6])
     refused = next((line for line in lines if line[5] == RESUME and not line[6] and line[0] > given[line[2]][1] + 6), None)
