@@ -2,9 +2,12 @@
 // the peer, never from the request.
 //
 //   POST /v1/issue[?count=N]   a session; its ticket and lifetime hint, up to 8 tickets of it
-//   POST /v1/resume            a ticket and a ClientHello; the verdict, and the session if it
-//   resumes POST /v1/seal              opaque bytes under a label; their ticket POST /v1/open a
-//   ticket under a label; the bytes
+//
+//   POST /v1/resume            a ticket and a ClientHello; the verdict, and a session that resumes
+//
+//   POST /v1/seal              opaque bytes under a label; their ticket
+//
+//   POST /v1/open              a ticket under a label; the bytes
 //
 // Bodies are JSON (application/json), or in bytes (application/octet-stream); FORMAT.md has both,
 // and the answer is in the form of the request. A ticket that does not open or resume is an answer
