@@ -11,6 +11,7 @@
 #include "in_child.hpp"
 #include "test_keys.hpp"
 #include "ticket/domain_ring.hpp"
+#include "ticketer/outer_layout.hpp"
 
 namespace stek {
 namespace {
@@ -80,6 +81,22 @@ TEST_CASE("a session resumes from its ticket, in every profile") {
       CHECK_EQ(r.session.issued_at, noon);
       CHECK_EQ(r.session.authenticated_at, noon);
       CHECK_EQ(r.session.lifetime, hours(12));
+    }
+  }
+}
+
+// wolfSSL ends a handshake that brings one of over 206.
+TEST_CASE("a ticket of a mixed fleet has 178 bytes, whatever the server's name and the protocol") {
+  Fixture fixture(Profile::rfc5077);
+  auto ticketer = fixture.open();
+  const auto tickets = ticketer.in("public", {}, noon).value();
+  for (const std::size_t length : {1U, 16U, 17U, 255U}) {
+    for (const char* protocol : {"", "h2", "http/1.1"}) {
+      Session session = test::typical_session();
+      session.server_name = HostName::from(std::string(length, 'a')).value();
+      if (*protocol != '\0') session.alpn = ProtocolName{protocol};
+      ticketer::OuterLayout::narrow(session, tickets);
+      CHECK_EQ(issued(tickets, session, noon).size(), 178);
     }
   }
 }

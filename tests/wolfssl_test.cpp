@@ -253,7 +253,9 @@ struct Server {
                         std::optional<stek::Context> bound = {}) {
     return ticketer.in(domain, bound).value();
   }
-  Meeting meet(const Hello& hello) { return ::meet(*context, tickets(), hello); }
+  Meeting meet(const Hello& hello, stek::wolfssl::Options options = {}) {
+    return ::meet(*context, tickets(), hello, options);
+  }
 
   Context context = server_context();
   std::unique_ptr<stek::MemoryStore> store;
@@ -601,20 +603,31 @@ TEST_CASE("12.30 an anonymous session does not get past the demand for a certifi
   check_full_handshake(server.meet(again), Reason::identity_missing);
 }
 
-// wolfSSL_CTX_mutual_auth turns the one into the other, and nobody can look it up.
-TEST_CASE("12.30 where a certificate is asked for, a session resumes under a context only") {
+constexpr stek::wolfssl::Options optional{.certificate_is_optional = true};
+
+// wolfSSL_CTX_mutual_auth makes a demand of what only asks, and nobody can look it up.
+TEST_CASE("12.30 a certificate that is asked for is demanded, unless it is said to be optional") {
+  Met server;
+  ask_for_certificate(*server.context, WOLFSSL_VERIFY_PEER);
+  REQUIRE(wolfSSL_CTX_mutual_auth(server.context.get(), 1) == 0);
+  CHECK_FALSE(server.meet({}).completed);
+  const Meeting again = server.meet(server.again());
+  CHECK_FALSE(again.completed);
+  CHECK(name_of(again.verdict.reason) == name_of(Reason::identity_missing));
+}
+
+TEST_CASE("12.30 where a certificate is optional, a session resumes under a context only") {
   Server server;
   ask_for_certificate(*server.context, WOLFSSL_VERIFY_PEER);
   const stek::Tickets bound = server.tickets("public", stek::Context{std::byte{1}});
-  const Meeting with = meet(*server.context, bound, {});
+  const Meeting with = meet(*server.context, bound, {}, optional);
   REQUIRE(with.issued);
-  check_resumed(meet(*server.context, bound, {.session = with.session}));
+  check_resumed(meet(*server.context, bound, {.session = with.session}, optional));
 
-  const Meeting without = server.meet({});
+  const Meeting without = server.meet({}, optional);
   REQUIRE(without.issued);
-  check_full_handshake(server.meet({.session = without.session}), Reason::context_differs);
-  REQUIRE(wolfSSL_CTX_mutual_auth(server.context.get(), 1) == 0);
-  CHECK_FALSE(server.meet({.session = without.session}).completed);
+  check_full_handshake(server.meet({.session = without.session}, optional),
+                       Reason::context_differs);
 }
 
 TEST_CASE("12.30 a session with a client certificate gets no ticket that opens") {
@@ -627,13 +640,13 @@ TEST_CASE("12.30 a session with a client certificate gets no ticket that opens")
   }
   SUBCASE("where one is optional, it is one that nobody opens") {
     ask_for_certificate(*server.context, WOLFSSL_VERIFY_PEER);
-    const Meeting known = server.meet({.certificate = true});
+    const Meeting known = server.meet({.certificate = true}, optional);
     check_full_handshake(known, Reason::no_ticket);
     CHECK_FALSE(known.issued);
     Hello again{.certificate = true};
     again.session = known.session;
-    check_full_handshake(server.meet(again), Reason::unknown_key);
-    CHECK(server.meet({}).issued);
+    check_full_handshake(server.meet(again, optional), Reason::unknown_key);
+    CHECK(server.meet({}, optional).issued);
   }
 }
 

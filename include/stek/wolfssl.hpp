@@ -21,7 +21,7 @@
 // - In TLS 1.3 it seals what a PSK is derived from, which no other stack can give back; and a
 // server
 //   that enables TLS 1.3 shows no ClientHello, of any version. So `attach` wants one that does not.
-// - A server name of over 16 bytes is sealed as its hash, which rustls cannot resume.
+// - A server name of over 16 bytes is sealed as its hash.
 // - A handshake that brings a ticket of over 206 bytes ends with a fatal error, before anybody is
 //   asked. A fleet with wolfSSL in it issues none that long in TLS 1.2, unless it seals client
 //   certificates or application data.
@@ -41,18 +41,25 @@ struct Options {
   /// Whether encrypt-then-MAC is negotiated (RFC 7366). wolfSSL does not tell what it is set to, so
   /// `attach` calls wolfSSL_AllowEncryptThenMac with this.
   bool encrypt_then_mac = true;
+
+  /// A client that is asked for a certificate (WOLFSSL_VERIFY_PEER) may do without. wolfSSL does
+  /// not tell whether wolfSSL_CTX_mutual_auth demands one after all, so without this it counts as a
+  /// demand.
+  bool certificate_is_optional = false;
 };
 
 /// One server connection's tickets. Make it after wolfSSL_new() and before the handshake; it must
 /// live as long as `ssl` is used (destroy it before wolfSSL_free()). It takes the message callback
 /// of `ssl`, in which it reads the ClientHello.
 ///
+/// For one handshake: never use `ssl` again by wolfSSL_clear(). wolfSSL keeps a resumed session's
+/// secret and its having been resumed, and takes the next client for the last one.
+///
 /// A session with a client certificate gets no ticket, and a connection that requires one resumes
-/// none: a ticket does not carry the certificate. Where a certificate is optional, sessions resume
-/// only with tickets that have a `context`, since wolfSSL does not tell whether
-/// wolfSSL_CTX_mutual_auth requires it after all; wolfSSL_get_peer_certificate() of a resumed
-/// session has none. wolfSSL opens tickets before its servername callback runs, so a certificate
-/// that is asked for there is asked for too late.
+/// none: a ticket does not carry the certificate. Where one is optional, sessions resume only with
+/// tickets that have a `context`; wolfSSL_get_peer_certificate() of a resumed session has none.
+/// wolfSSL opens tickets before its servername callback runs, so a certificate that is asked for
+/// there is asked for too late.
 ///
 /// Thread rule: that of `ssl`.
 class Connection {

@@ -261,9 +261,10 @@ void decide_tls13(Connection& connection, Bytes ticket, SSL& ssl) {
   if (verdict.outcome == Outcome::abort) verdict = {.reason = verdict.reason};
   if (verdict.early_data == EarlyData::accept) verdict.early_data = EarlyData::disabled;
   verdict.replay_identity.reset();
-  connection.sealed = std::move(resumption.session);
+  const bool goes_on = verdict.outcome == Outcome::resume;
+  if (goes_on) connection.sealed = std::move(resumption.session);
   const bool cannot_renew =
-      verdict.outcome == Outcome::resume &&
+      goes_on &&
       refusal_to_issue(connection.sealed, connection.tickets->policy(), connection.met_at);
   if (cannot_renew || !could_issue(connection, hello, ssl)) turn_tickets_off(connection, ssl);
 }

@@ -36,7 +36,10 @@ ssl_ticket_aead_result_t open(SSL* ssl, std::uint8_t* out, std::size_t* out_size
   if (connection == nullptr || connection->tickets == nullptr) return ssl_ticket_aead_ignore_ticket;
   try {
     settle(*connection, std::as_bytes(std::span(in, in_size)), *ssl);
-    if (connection->verdict.outcome != Outcome::resume) return ssl_ticket_aead_ignore_ticket;
+    if (connection->verdict.outcome != Outcome::resume) {
+      connection->sealed.secret = SessionSecret();
+      return ssl_ticket_aead_ignore_ticket;
+    }
     const auto size = foreign::encode_boringssl_session(
         std::as_writable_bytes(std::span(out, room)), least_session(*connection));
     connection->sealed.secret = SessionSecret();

@@ -59,6 +59,7 @@ struct Connection::State {
                        int seals, unsigned char* body, int size, int* new_size,
                        void* marker) noexcept;
 
+  void listen() noexcept;
   void meet(Bytes message);
   [[nodiscard]] bool could_issue() const noexcept;
   [[nodiscard]] bool is_of_this_handshake() const noexcept;
@@ -116,6 +117,7 @@ std::expected<Connection, Failure> Connection::attach(WOLFSSL& ssl, Tickets tick
                                      .message = "the connection has no place left for data",
                                      .hint = "wolfSSL has five, wolfSSL_get_ex_new_index()"});
     }
+    state->listen();
     return Connection(std::move(state));
   } catch (const std::bad_alloc&) {
     return std::unexpected(Failure{.error = Error::no_memory, .message = {}, .hint = {}});
@@ -123,7 +125,9 @@ std::expected<Connection, Failure> Connection::attach(WOLFSSL& ssl, Tickets tick
 }
 
 Connection::State::State(WOLFSSL& connection, Tickets view, Options chosen)
-    : ssl(connection), tickets(std::move(view)), options(chosen) {
+    : ssl(connection), tickets(std::move(view)), options(chosen) {}
+
+void Connection::State::listen() noexcept {
   wolfSSL_set_msg_callback(&ssl, &on_message);
   wolfSSL_set_msg_callback_arg(&ssl, this);
   wolfSSL_AllowEncryptThenMac(&ssl, options.encrypt_then_mac ? 1 : 0);
@@ -176,9 +180,11 @@ bool asks_for_certificate(WOLFSSL& ssl) noexcept {
   return (wolfSSL_get_verify_mode(&ssl) & WOLFSSL_VERIFY_PEER) != 0;
 }
 
-bool demands_certificate(WOLFSSL& ssl) noexcept {
+/// wolfSSL_CTX_mutual_auth makes a demand of what only asks, and does not show.
+bool demands_certificate(WOLFSSL& ssl, const Options& options) noexcept {
   constexpr int demanded = WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT | WOLFSSL_VERIFY_FAIL_EXCEPT_PSK;
-  return asks_for_certificate(ssl) && (wolfSSL_get_verify_mode(&ssl) & demanded) != 0;
+  const bool shown = (wolfSSL_get_verify_mode(&ssl) & demanded) != 0;
+  return asks_for_certificate(ssl) && (shown || !options.certificate_is_optional);
 }
 
 }  // namespace
@@ -186,7 +192,7 @@ bool demands_certificate(WOLFSSL& ssl) noexcept {
 bool Connection::State::could_issue() const noexcept {
   const bool bound =
       hello->extended_master_secret || tickets.policy().legacy_ems == LegacyEms::resume;
-  return bound && !hello->truncated_hmac && !demands_certificate(ssl) &&
+  return bound && !hello->truncated_hmac && !demands_certificate(ssl, options) &&
          tickets.lifetime_hint() > Seconds(0);
 }
 
@@ -284,9 +290,8 @@ Session Connection::State::decide() {
 std::optional<Reason> Connection::State::objection(const Session& session) const noexcept {
   // RFC 5077 section 4 has the client's identity in the state. wolfSSL has no place for one.
   const bool anonymous = std::holds_alternative<std::monostate>(session.client_identity);
-  if (!anonymous || demands_certificate(ssl)) return Reason::identity_missing;
-  // wolfSSL_CTX_mutual_auth makes a demand of it that does not show: who asks for certificates has
-  // to say in what context.
+  if (!anonymous || demands_certificate(ssl, options)) return Reason::identity_missing;
+  // Who asks for certificates has to say in what context.
   if (asks_for_certificate(ssl) && tickets.policy().context == Context{}) {
     return Reason::context_differs;
   }

@@ -20,10 +20,11 @@ std::optional<ticket::Subkey> OuterLayout::mac_key(const Tickets& tickets,
 }
 
 void OuterLayout::narrow(Session& session, const Tickets& tickets) noexcept {
+  if (is_tls13(session.version) || profile_of(tickets) != Profile::rfc5077) return;
+  // 12.29. Up to TLS 1.2 a protocol is negotiated afresh, whatever it was.
+  session.alpn.reset();
   const auto* name = std::get_if<HostName>(&session.server_name);
-  if (name == nullptr || is_tls13(session.version) || profile_of(tickets) != Profile::rfc5077) {
-    return;
-  }
+  if (name == nullptr) return;
   constexpr std::size_t narrowest = ticket::layout_of(Profile::rfc5077).smallest_state;
   const auto size = state::size_of(session, narrowest);
   if (size && *size > narrowest) session.server_name = hash_of(*name);

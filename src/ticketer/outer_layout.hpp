@@ -9,9 +9,10 @@
 namespace stek::ticketer {
 
 struct OuterLayout {
-  /// Keeps a ticket of a ring of profile `rfc5077` as short as wolfSSL needs it, up to TLS 1.2: a
-  /// server name whose text would take the next size class becomes its hash. wolfSSL ends a
-  /// handshake that brings a longer ticket, whoever issued it.
+  /// Keeps a ticket of a ring of profile `rfc5077` as short as wolfSSL needs it, up to TLS 1.2:
+  /// leaves out the application protocol, which is negotiated afresh there, and a server name whose
+  /// text would take the next size class becomes its hash. wolfSSL ends a handshake that brings a
+  /// longer ticket, whoever issued it.
   static void narrow(Session& session, const Tickets& tickets) noexcept;
 
   /// The ring's profile, which is fixed when a ring is made.

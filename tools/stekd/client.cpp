@@ -9,9 +9,8 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
-
-#include <fmt/core.h>
 
 #include "resumption/messages.hpp"
 #include "session/state.hpp"
@@ -253,13 +252,15 @@ Answer Client::resume_from(std::size_t body) noexcept {
 std::expected<Bytes, Trouble> Client::ask(std::string_view target, std::size_t body) noexcept {
   const Instant until = std::chrono::steady_clock::now() + deadline_;
   std::array<char, 256> text;
-  const auto head = fmt::format_to_n(text.data(), text.size(),
-                                     "POST {} HTTP/1.1\r\nHost: stekd\r\n"
-                                     "Content-Type: application/octet-stream\r\n"
-                                     "Content-Length: {}\r\n\r\n",
-                                     target, body);
-  const Room request = Room(sent_).subspan(longest_head - head.size, head.size + body);
-  std::memcpy(request.data(), text.data(), head.size);
+  // Not by fmt, whose calls for a room of ours g++ and clang call by different names.
+  const int written = std::snprintf(text.data(), text.size(),
+                                    "POST %.*s HTTP/1.1\r\nHost: stekd\r\n"
+                                    "Content-Type: application/octet-stream\r\n"
+                                    "Content-Length: %zu\r\n\r\n",
+                                    static_cast<int>(target.size()), target.data(), body);
+  const auto head = static_cast<std::size_t>(written);
+  const Room request = Room(sent_).subspan(longest_head - head, head + body);
+  std::memcpy(request.data(), text.data(), head);
   // What stekd has closed meanwhile, as it does with idle ones, says nothing about stekd.
   if (connection_ != -1 && was_closed(connection_)) close();
   const bool kept = connection_ != -1;

@@ -77,7 +77,7 @@ fn open_tickets(options: &Options) -> std::result::Result<Arc<stek::Tickets>, st
         ring: options.ring.strip_prefix("file:").unwrap_or(&options.ring),
         domain: &options.domain,
         context,
-        require_client_identity: !options.client_ca.is_empty(),
+        clients: if options.client_ca.is_empty() { stek::Clients::Anonymous } else { stek::Clients::MustAuthenticate },
         legacy_ems: options.legacy_ems,
     })
 }

@@ -1,7 +1,8 @@
 //! stek's tickets for rustls 0.20, by stek's C interface. Servers on other TLS libraries that share
 //! the ring resume them, and the other way round.
 //!
-//!     let tickets = stek::Tickets::open(&stek::Options { ring: "/var/lib/stek/ring.json", ..Default::default() })?;
+//!     let tickets = stek::Tickets::open(&stek::Options {
+//!         ring: "/var/lib/stek/ring.json", ..stek::Options::new(stek::Clients::Anonymous) })?;
 //!     let config: ServerConfig = ...;                           // as ever
 //!     for socket in listener.incoming() {
 //!         let seat = stek::Connection::new(&tickets);           // one for each connection
@@ -17,7 +18,7 @@
 //! (RFC 9325 section 3.4). Where rustls does not tell a full handshake from a resumption, that of
 //! the oldest session that was opened counts.
 //!
-//! A server that demands a certificate of its clients says so by `require_client_identity`: rustls
+//! A server that demands a certificate of its clients says so, by `Clients::MustAuthenticate`: rustls
 //! would resume any session that opens, without asking for one. Sessions with a certificate get no
 //! ticket: rustls has no place for the instant at which it ends.
 
@@ -36,20 +37,27 @@ pub struct Failure {
     pub hint: String,
 }
 
+/// What the configuration's client verifier is. No default: to forget it would let strangers in.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Clients {
+    Anonymous,
+    MustAuthenticate,
+}
+
 pub struct Options<'a> {
     pub ring: &'a str,
     /// Tickets of one trust domain never open in another.
     pub domain: &'a str,
     /// Hash of the configuration that authenticates clients: virtual host, trust anchors. Zeros: none.
     pub context: [u8; 16],
-    pub require_client_identity: bool,
+    pub clients: Clients,
     /// Tickets even for clients without the extended master secret (RFC 7627).
     pub legacy_ems: bool,
 }
 
-impl Default for Options<'_> {
-    fn default() -> Self {
-        Options { ring: "", domain: "", context: [0; 16], require_client_identity: false, legacy_ems: false }
+impl Options<'_> {
+    pub fn new(clients: Clients) -> Self {
+        Options { ring: "", domain: "", context: [0; 16], clients, legacy_ems: false }
     }
 }
 
@@ -284,7 +292,7 @@ mod ffi {
                 min_version: 0,
                 max_version: 0,
                 legacy_ems: if options.legacy_ems { LEGACY_EMS_RESUME } else { 0 },
-                require_client_identity: options.require_client_identity.into(),
+                require_client_identity: (options.clients == Clients::MustAuthenticate).into(),
                 tls13_any_server_name: 0,
                 early_data: 0,
                 context: options.context,

@@ -57,13 +57,12 @@ impl Ring {
         self.0.join("ring.json").to_str().unwrap().into()
     }
 
-    fn tickets(&self, require_client_identity: bool, context: u8) -> Arc<stek::Tickets> {
+    fn tickets(&self, must_authenticate: bool, context: u8) -> Arc<stek::Tickets> {
         let options = stek::Options {
             ring: &self.path(),
             domain: "shop",
             context: [context; 16],
-            require_client_identity,
-            ..Default::default()
+            ..stek::Options::new(if must_authenticate { stek::Clients::MustAuthenticate } else { stek::Clients::Anonymous })
         };
         stek::Tickets::open(&options).map_err(|failure| failure.message).unwrap()
     }
