@@ -194,6 +194,10 @@ def reload_is_all_or_nothing(folder):
     check(stekd.resume(ticket, path=stekd.blog)['verdict']['outcome'] == 'resume', 'which is served at once')
     check(not (folder / 'new').exists(), 'one that is gone leaves no socket')
 
+    stekd.configure(config=config.replace('realm = "shop"', 'mode = "0600"\nrealm = "shop"', 1))
+    check(not stekd.reload(), 'the mode of a socket that is there is not changed')
+    stekd.configure(config=config)
+
     other = folder / 'other.json'
     subprocess.run([sys.argv[2], 'keys', 'init', '--ring', other], check=True, capture_output=True)
     os.replace(other, stekd.ring)
@@ -204,6 +208,22 @@ def reload_is_all_or_nothing(folder):
         check(post(stekd.admin, f'/v1/{target}', '', None).problem == 'other_ring', f'{target}: it is not changed')
     check(post(stekd.admin, '/v1/revoke', {'all': True}).problem == 'other_ring', 'nor revoked')
     check(stekd.ring.read_bytes() == before, 'it is left as it is')
+    stekd.stop()
+
+
+def reload_takes_no_older_ring(folder):
+    """Than the one in use, which somebody else has changed since it was opened."""
+    stekd = Stekd(folder)
+    ticket = post(stekd.shop, '/v1/issue', SESSION).json['ticket']
+    before = stekd.ring.read_bytes()
+    subprocess.run([sys.argv[2], 'keys', 'revoke', '--all', '--yes', '--ring', stekd.ring], check=True, capture_output=True)
+    end = time.monotonic() + 15
+    while stekd.resume(ticket)['verdict']['outcome'] == 'resume' and time.monotonic() < end:
+        time.sleep(0.2)
+    check(stekd.resume(ticket)['verdict']['reason'] == 'unknown_key', 'a key that another revoked opens no more')
+    stekd.ring.write_bytes(before)
+    check(not stekd.reload(), 'the ring of before is not taken')
+    check(stekd.resume(ticket)['verdict']['reason'] == 'unknown_key', 'and the key stays revoked')
     stekd.stop()
 
 
@@ -326,4 +346,4 @@ def sockets_are_passed(folder):
 
 
 run(it_starts_as_a_service, it_does_not_start, the_example_is_good, unlocked_memory, it_rotates, it_follows, reload_is_all_or_nothing,
-    reloads_lose_nothing, nobody_waits_for_who_reads_the_log, it_drains, sockets_are_passed)
+    reload_takes_no_older_ring, reloads_lose_nothing, nobody_waits_for_who_reads_the_log, it_drains, sockets_are_passed)

@@ -10,6 +10,8 @@ import time
 from daemon import JSON, SESSION, Connection, Stekd, ask, check, get, post, raw, rest_of, run, wait_until
 
 BODY = json.dumps(SESSION).encode()
+# Out of descriptors, clang's checks of types take memory for unreadable: they try it with a pipe.
+SANITIZED = 'STEKD_SANITIZED' in os.environ
 
 
 def request(target=b'/v1/issue', body=BODY, more=b''):
@@ -174,4 +176,4 @@ def idle_ones_are_in_nobodys_way(folder):
     stekd.stop()
 
 
-run(sizes_have_limits, what_is_no_http, forms_of_http, deadlines, out_of_descriptors, idle_ones_are_in_nobodys_way)
+run(sizes_have_limits, what_is_no_http, forms_of_http, deadlines, *([] if SANITIZED else [out_of_descriptors]), idle_ones_are_in_nobodys_way)

@@ -42,6 +42,32 @@ std::vector<Place> places_of(const Config& config) {
   return places;
 }
 
+/// A socket that is there already stays as it was made.
+Opened<void> refuse_other_modes(const Config& next, const Config& now) {
+  for (const Place& place : places_of(next)) {
+    for (const Place& held : places_of(now)) {
+      if (held.name() != place.name() || (held.mode == place.mode && held.group == place.group)) {
+        continue;
+      }
+      return complain(Exit::failure,
+                      place.name() + ": the mode or group of a socket does not change in a reload",
+                      "restart stekd to have it made anew");
+    }
+  }
+  return {};
+}
+
+/// The ring in use may be newer than the one that was opened last: somebody else rotates or revokes
+/// too.
+Opened<void> refuse_older(const Service& next, const Service& now, Instant instant) {
+  const auto generation_of = [&](const Service& service) {
+    return service.ticketer->health(instant).generation;
+  };
+  if (generation_of(next) >= generation_of(now)) return {};
+  return complain(Exit::failure, "the ring is of an older generation than the one in use",
+                  "restart to take it over: keys that were revoked since would open again");
+}
+
 /// Those of `config` that are not in `held`.
 Opened<Sockets> open_missing(const Config& config, const Sockets& held) {
   Sockets opened;
@@ -346,6 +372,8 @@ Opened<void> Daemon::reload_or_leave() {
   const Instant now = system_now();
   auto service = open_service(*std::move(config), seen_, now);
   if (!service) return std::unexpected(std::move(service.error()));
+  if (auto follows = refuse_older(**service, *service_, now); !follows) return follows;
+  if (auto stay = refuse_other_modes((*service)->config, service_->config); !stay) return stay;
   auto opened = open_missing((*service)->config, sockets_);
   if (!opened) return std::unexpected(std::move(opened.error()));
   auto prepared = prepare(**service, sockets_, *opened);
