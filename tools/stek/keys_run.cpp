@@ -5,9 +5,9 @@
 
 #include "base/memory.hpp"
 #include "keys.hpp"
+#include "notify.hpp"
 #include "output.hpp"
 #include "rotator.hpp"
-#include "notify.hpp"
 
 namespace stek::tool {
 namespace {
