@@ -10,6 +10,7 @@
 
 #include <doctest/doctest.h>
 
+#include "base/cipher.hpp"
 #include "in_child.hpp"
 
 namespace stek {
@@ -35,6 +36,43 @@ bool kernel_has_secret_memory() {
   void* pages = map_key_pages(size, granted, KeyMemory::secret);
   unmap_pages(pages, size);
   return granted == Granted::secret;
+}
+
+/// Whether `needle` is in what calls before this one had of the stack.
+[[gnu::noinline]] bool is_left_on_the_stack(Bytes needle) {
+  constexpr std::size_t depth = 16384;
+  static std::array<std::byte, depth> image;
+  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  const auto* below = reinterpret_cast<const volatile std::byte*>(here - depth);
+  for (std::size_t i = 0; i < depth; ++i) image[i] = below[i];
+  return !std::ranges::search(image, needle).empty();
+}
+
+// libsodium's ChaCha20 has blocks of it in its frame, where the CPU has AVX2.
+TEST_CASE("a cipher leaves nothing of a plaintext or of a key on the stack") {
+  static std::array<std::byte, 128> plaintext;
+  static std::array<std::byte, 128> room;
+  static std::array<std::byte, 16> tag;
+  static std::array<std::byte, 24> nonce;
+  static std::array<std::byte, 32> key;
+  for (std::size_t i = 0; i < plaintext.size(); ++i) plaintext[i] = static_cast<std::byte>(i + 1);
+  for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::byte>(200 - i);
+  const auto check_stack = [&] {
+    for (std::size_t at = 0; at < plaintext.size(); at += 16) {
+      CHECK_FALSE(is_left_on_the_stack(Bytes(plaintext).subspan(at, 16)));
+    }
+    CHECK_FALSE(is_left_on_the_stack(Bytes(key).first(16)));
+  };
+  for (const std::size_t length : {112U, 128U}) {
+    const Bytes in = Bytes(plaintext).first(length);
+    const Room out = Room(room).first(length);
+    xchacha20poly1305::seal(out, tag, in, {}, nonce, key);
+    check_stack();
+    REQUIRE(xchacha20poly1305::open(out, Bytes(out), tag, {}, nonce, key));
+    check_stack();
+    xchacha20(out, in, nonce, key);
+    check_stack();
+  }
 }
 
 TEST_CASE("key pages of either kind are zeroed, and hold what is written") {

@@ -23,6 +23,7 @@ void xchacha20poly1305::seal(Room out, std::span<std::byte, tag_size> tag, Bytes
   crypto_aead_xchacha20poly1305_ietf_encrypt_detached(
       u8(out), u8(tag), nullptr, u8(plaintext), plaintext.size(), u8(associated), associated.size(),
       nullptr, u8(nonce), u8(key));
+  sodium_stackzero(deepest_stream);
 }
 
 bool xchacha20poly1305::open(Room out, Bytes ciphertext, std::span<const std::byte, tag_size> tag,
@@ -31,6 +32,7 @@ bool xchacha20poly1305::open(Room out, Bytes ciphertext, std::span<const std::by
   const bool opened = crypto_aead_xchacha20poly1305_ietf_decrypt_detached(
                           u8(out), nullptr, u8(ciphertext), ciphertext.size(), u8(tag),
                           u8(associated), associated.size(), u8(nonce), u8(key)) == 0;
+  sodium_stackzero(deepest_stream);
   if (!opened) wipe(out);
   return opened;
 }
@@ -38,7 +40,7 @@ bool xchacha20poly1305::open(Room out, Bytes ciphertext, std::span<const std::by
 void xchacha20(Room out, Bytes in, std::span<const std::byte, 24> nonce,
                std::span<const std::byte, 32> key) noexcept {
   crypto_stream_xchacha20_xor_ic(u8(out), u8(in), in.size(), u8(nonce), 0, u8(key));
-  sodium_stackzero(deepest_cipher);
+  sodium_stackzero(deepest_stream);
 }
 
 namespace {

@@ -55,7 +55,7 @@ bool NoncePool::fill() noexcept {
   const Room all = std::as_writable_bytes(std::span(this, 1)).first<512>();
   randombytes_buf_deterministic(u8(all), all.size(), u8(seed));
   wipe_object(seed);
-  sodium_stackzero(deepest_cipher);
+  sodium_stackzero(deepest_stream);
   left = bytes.size();
   return true;
 }

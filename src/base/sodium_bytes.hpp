@@ -27,7 +27,11 @@ inline const unsigned char* u8(const std::byte* bytes) noexcept {
 /// BLAKE2b.
 inline constexpr std::size_t deepest_call = 2048;
 
-/// The same for a cipher at work: AES-GCM leaves round keys there, XChaCha20 the key of its nonce.
+/// The same for AES-GCM at work, which leaves round keys there.
 inline constexpr std::size_t deepest_cipher = 512;
+
+/// And for XChaCha20, which leaves the key of its nonce and, where it has AVX2, blocks of plaintext
+/// in a frame of 1,700 bytes.
+inline constexpr std::size_t deepest_stream = 3072;
 
 }  // namespace stek
