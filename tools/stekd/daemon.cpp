@@ -398,8 +398,13 @@ void Daemon::run(const sigset_t& signals) {
   for (;;) {
     const int signal = wait_for_signal(signals);
     if (signal == SIGTERM || signal == SIGINT) return;
-    if (signal == SIGHUP) reload();
-    tick(system_now());
+    try {
+      if (signal == SIGHUP) reload();
+      tick(system_now());
+    } catch (const std::bad_alloc&) {
+      // All is as it was, and tried again in a second.
+      continue;
+    }
   }
 }
 

@@ -526,15 +526,20 @@ std::unique_ptr<Link> link_over(Worker& worker, const Door& door, Socket socket)
   return std::make_unique<Connection<Socket>>(worker, std::move(peer), std::move(socket));
 }
 
+/// Out of memory, the client sees a closed connection.
 void Worker::welcome(const Door& door, Socket socket) noexcept {
   try {
     links_.push_back(link_over(*this, door, std::move(socket)));
-    links_.back()->place = std::prev(links_.end());
-    open_.fetch_add(1, std::memory_order_relaxed);
-    links_.back()->start();
   } catch (const std::exception&) {
-    // Out of memory: the client sees a closed connection.
     return;
+  }
+  Link& link = *links_.back();
+  link.place = std::prev(links_.end());
+  open_.fetch_add(1, std::memory_order_relaxed);
+  try {
+    link.start();
+  } catch (const std::exception&) {
+    forget(link);
   }
 }
 
@@ -694,7 +699,7 @@ std::expected<Server::Prepared, Failure> Server::prepare(const std::vector<Liste
   return Prepared(std::move(parts));
 }
 
-void Server::serve(Prepared prepared) {
+void Server::serve(Prepared prepared) noexcept {
   Parts& parts = *prepared.parts_;
   workers_->on_each([&](std::size_t i) {
     workers_->workers[i]->serve(std::move(parts.doors[i]), std::move(parts.handlers[i]));

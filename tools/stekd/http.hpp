@@ -123,7 +123,7 @@ class Server {
 
   /// Goes over to what was prepared for it; connections stay. When it returns, no thread uses what
   /// was served before.
-  void serve(Prepared prepared);
+  void serve(Prepared prepared) noexcept;
 
   /// Accepts nothing more, closes idle connections, and all others once they are answered or
   /// `grace` is over. Ends the threads.
