@@ -18,11 +18,27 @@ TICK = 0.01
 Ticket = collections.namedtuple('Ticket', 'first last lifetime secret')
 
 
+class Tickets:
+    """By number, from none on. Half an hour gives two millions, so they are kept as bytes."""
+
+    KEPT = struct.Struct('=qqI16s')
+
+    def __init__(self):
+        self.bytes = bytearray()
+
+    def __setitem__(self, number, ticket):
+        missing = (number + 1) * self.KEPT.size - len(self.bytes)
+        self.bytes.extend(bytes(max(0, missing)))
+        self.KEPT.pack_into(self.bytes, number * self.KEPT.size, *ticket)
+
+    def __getitem__(self, number):
+        return Ticket(*self.KEPT.unpack_from(self.bytes, number * self.KEPT.size))
+
+
 class Judge:
     def __init__(self, longest):
         self.longest = longest
-        self.tickets = {}
-        self.ages = collections.deque()
+        self.tickets = Tickets()
         self.counts = collections.Counter()
         self.wrong = []
         self.slowest = 0.0
@@ -37,8 +53,6 @@ class Judge:
         elif what in (ISSUE, SEAL):
             self.counts['tickets'] += 1
             self.tickets[number] = Ticket(int(begin - TICK), int(end), lifetime, secret)
-            self.ages.append((end, number))
-            self.forget(begin)
         else:
             self.judge(line, self.tickets[number])
 
@@ -50,22 +64,16 @@ class Judge:
         self.counts['alive for certain'] += alive
         self.counts['dead for certain'] += dead
         if alive and not opened:
-            self.blame('refused in its lifetime', line)
+            self.blame('refused in its lifetime', line, ticket)
         if dead and opened:
-            self.blame('opened after its lifetime', line)
+            self.blame('opened after its lifetime', line, ticket)
         if opened and secret != ticket.secret:
-            self.blame('gave the secret of another', line)
+            self.blame('gave the secret of another', line, ticket)
 
-    def blame(self, what, line):
+    def blame(self, what, line, ticket=None):
         self.counts[f'WRONG: {what}'] += 1
         if len(self.wrong) < 10:
-            begin, end, number, *_ = line
-            self.wrong.append(f'ticket {number} {what}: asked at {begin:.3f}, answered at {end:.3f}, {self.tickets.get(number)}')
-
-    def forget(self, now):
-        """None comes back so late."""
-        while self.ages and self.ages[0][0] < now - self.longest - 60:
-            del self.tickets[self.ages.popleft()[1]]
+            self.wrong.append(f'{what}: {line}, {ticket}')
 
 
 def lines_of(path):
