@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "base/encoding.hpp"
+#include "markup.hpp"
 #include "time_text.hpp"
 #include "timeline_axis.hpp"
 
@@ -98,29 +99,6 @@ double bottom_of(const Timeline& timeline) noexcept {
 }
 
 // ---- pieces
-
-std::string escaped(std::string_view text) {
-  std::string safe;
-  for (const char character : text) {
-    switch (character) {
-      case '&':
-        safe += "&amp;";
-        break;
-      case '<':
-        safe += "&lt;";
-        break;
-      case '>':
-        safe += "&gt;";
-        break;
-      case '"':
-        safe += "&quot;";
-        break;
-      default:
-        safe += character;
-    }
-  }
-  return safe;
-}
 
 std::string text_at(double x, double y, std::string_view text, std::string_view css = "",
                     std::string_view anchor = "start") {

@@ -5,6 +5,7 @@
 #include "base/encoding.hpp"
 #include "base/hash.hpp"
 #include "json_body.hpp"
+#include "markup.hpp"
 #include "time_text.hpp"
 #include "timeline.hpp"
 #include "timeline_svg.hpp"
@@ -59,36 +60,13 @@ td, th { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px soli
 td:first-child { white-space: nowrap }
 )";
 
-std::string escaped(std::string_view text) {
-  std::string safe;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        safe += "&lt;";
-        break;
-      case '>':
-        safe += "&gt;";
-        break;
-      case '&':
-        safe += "&amp;";
-        break;
-      case '"':
-        safe += "&quot;";
-        break;
-      default:
-        safe += c;
-    }
-  }
-  return safe;
-}
-
 std::string rate_text(double rate) {
   return rate < 10 ? fmt::format("{:.1f}", rate) : fmt::format("{:.0f}", rate);
 }
 
 std::string fact(std::string_view name, const std::string& value, const std::string& more) {
-  return fmt::format("<div><dt>{}</dt><dd>{}</dd><small>{}</small></div>\n", name, escaped(value),
-                     escaped(more));
+  return fmt::format("<div><dt>{}</dt><dd>{}</dd><small>{}</small></div>\n", name,
+                     tool::escaped(value), tool::escaped(more));
 }
 
 std::string head_of(const Page& page) {
@@ -98,7 +76,7 @@ std::string head_of(const Page& page) {
       ready ? "ready: a key seals until " + tool::when(*page.health.seals_until, page.now)
             : "not ready: no key seals, so that no ticket is given");
   for (const std::string& warning : page.warnings) {
-    html += fmt::format("<p class=\"warn\">{}</p>\n", escaped(warning));
+    html += fmt::format("<p class=\"warn\">{}</p>\n", tool::escaped(warning));
   }
   return html;
 }
@@ -135,8 +113,8 @@ std::string events_of(const Page& page) {
   std::string html = "<table><tr><th>when</th><th>event</th><th>what</th></tr>\n";
   for (const LoggedEvent& event : page.events) {
     html += fmt::format("<tr><td>{}</td><td class=\"{}\">{}</td><td>{}</td></tr>\n",
-                        tool::utc(event.at), class_of(event.level), escaped(event.event),
-                        escaped(event.text));
+                        tool::utc(event.at), class_of(event.level), tool::escaped(event.event),
+                        tool::escaped(event.text));
   }
   return html + "</table>\n";
 }
