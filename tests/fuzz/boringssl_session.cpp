@@ -1,48 +1,12 @@
-// BoringSSL's SSL_SESSION of any bytes: whatever decodes encodes to the same bytes, in just the
-// room that these take.
-//
-// An input's first byte chooses the form: as it is, or behind the SEQUENCE's length, which no
-// mutation would meet.
+// BoringSSL's SSL_SESSION.
 #include "foreign/boringssl_session.hpp"
 
-#include "foreign/der.hpp"
-#include "fuzz/fuzz.hpp"
+#include "fuzz/der_session.hpp"
 
 namespace stek::fuzz {
-namespace {
-
-using Buffer = std::vector<std::byte>;
-
-Buffer sequence_of(Bytes contents) {
-  Buffer der(foreign::der::element_size(contents.size()));
-  wire::Writer out(der);
-  foreign::der::put_head(out, foreign::der::Tag::sequence, contents.size());
-  out.bytes(contents);
-  return der;
-}
-
-void check_session(Bytes der) {
-  const auto session = foreign::decode_boringssl_session(der);
-  if (!session) {
-    check(session.error() == Error::malformed || session.error() == Error::invalid_session,
-          "what does not decode is malformed, or no session");
-    return;
-  }
-  check(foreign::size_of(*session) == der.size(), "a session has one size");
-  Buffer again(der.size(), std::byte{0xa5});
-  check(foreign::encode_boringssl_session(again, *session) == der.size(), "what decodes encodes");
-  check(std::ranges::equal(again, der), "encode(decode(x)) == x");
-  check(foreign::encode_boringssl_session(Room(again).subspan(1), *session).error() ==
-            Error::room_too_small,
-        "a byte less is too small a room");
-}
-
-}  // namespace
 
 void run(Bytes input) {
-  wire::Reader in(input);
-  const bool whole = in.u8() % 2 == 0;
-  check_session(whole ? Buffer(in.rest().begin(), in.rest().end()) : sequence_of(in.rest()));
+  check_der_session(input, foreign::decode_boringssl_session, foreign::encode_boringssl_session);
 }
 
 }  // namespace stek::fuzz
