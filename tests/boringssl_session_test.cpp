@@ -12,19 +12,15 @@
 
 #include "base/encoding.hpp"
 
+#include "hex_bytes.hpp"
 #include "random_sessions.hpp"
 
 namespace stek::foreign {
 namespace {
 
+using test::bytes_of;
 using test::Random;
 using Buffer = std::vector<std::byte>;
-
-Buffer bytes_of(std::string_view hex) {
-  Buffer bytes(hex.size() / 2);
-  REQUIRE(from_hex(bytes, hex));
-  return bytes;
-}
 
 Buffer encoded(const BoringsslSession& session) {
   Buffer der(size_of(session), std::byte{0xa5});

@@ -4,6 +4,7 @@
 
 #include "adapters/boringssl_connection.hpp"
 #include "adapters/boringssl_hello.hpp"
+#include "adapters/hello.hpp"
 
 namespace stek::boringssl {
 namespace {
@@ -65,12 +66,6 @@ ssl_select_cert_result_t on_client_hello(const SSL_CLIENT_HELLO* shown) noexcept
     // No memory, or `host` threw: a full handshake without a ticket.
     return ssl_select_cert_success;
   }
-}
-
-bool offers_tls13(const ClientHello& hello) noexcept {
-  return hello.supported_versions &&
-         std::ranges::find(*hello.supported_versions, ProtocolVersion::tls1_3) !=
-             hello.supported_versions->end();
 }
 
 void set_session_id_context(const Connection& connection, SSL& ssl) noexcept {

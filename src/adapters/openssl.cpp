@@ -2,6 +2,7 @@
 #include <memory>
 #include <new>
 
+#include "adapters/hello.hpp"
 #include "adapters/openssl_connection.hpp"
 #include "adapters/openssl_hello.hpp"
 #include "ticketer/outer_layout.hpp"
@@ -50,12 +51,6 @@ Connection& connection_for(SSL& ssl, const Attachment& attached);
 bool has_tickets_off(const SSL& ssl) noexcept;
 void resume(Connection& connection, const ClientHello& hello, bool offers_extended_master_secret,
             SSL& ssl);
-
-bool offers_tls13(const ClientHello& hello) noexcept {
-  return hello.supported_versions &&
-         std::ranges::find(*hello.supported_versions, ProtocolVersion::tls1_3) !=
-             hello.supported_versions->end();
-}
 
 void set_session_id_context(const Connection& connection, SSL& ssl) noexcept {
   const Bytes context = session_id_context(connection);
