@@ -73,9 +73,9 @@ TEST_CASE("every error and reason has a name and a text of its own") {
     names.push_back(name_of(value));
   };
   std::vector<std::string_view> names;
-  for (int i = 0; i <= static_cast<int>(Error::malformed); ++i) check(Error(i), names);
+  for (int i = 0; i <= static_cast<int>(last_error); ++i) check(Error(i), names);
   names.clear();
-  for (int i = 0; i <= static_cast<int>(Reason::psk_mode_unsuitable); ++i) check(Reason(i), names);
+  for (int i = 0; i <= static_cast<int>(last_reason); ++i) check(Reason(i), names);
 }
 
 TEST_CASE("hex and base64 decode what they encode, and nothing else") {

@@ -619,7 +619,7 @@ TEST_CASE("a policy without a cap has no end") {
 }
 
 TEST_CASE("every verdict has a name, and every refusal a line for people and an RFC") {
-  for (int n = 1; n <= static_cast<int>(Reason::psk_mode_unsuitable); ++n) {
+  for (int n = 1; n <= static_cast<int>(last_reason); ++n) {
     const auto reason = static_cast<Reason>(n);
     CHECK_NE(name_of(reason), "unknown");
     CHECK_FALSE(text_of(reason).empty());

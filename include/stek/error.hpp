@@ -93,6 +93,10 @@ enum class Reason : std::uint8_t {
   psk_mode_unsuitable,
 };
 
+/// For who goes through all of them.
+inline constexpr Error last_error = Error::malformed;
+inline constexpr Reason last_reason = Reason::psk_mode_unsuitable;
+
 /// The stable name, as logs, counters and JSON carry it: `unknown_key`.
 std::string_view name_of(Error error) noexcept;
 std::string_view name_of(Reason reason) noexcept;

@@ -81,6 +81,11 @@ def health_and_readiness(folder):
     check(b'cannot be read' in get(stekd.admin, '/').body, 'and the page says so')
     stekd.ring.chmod(0o600)
     check(wait_until(lambda: not get(stekd.admin, '/readyz').json['warnings'], 15), 'no warning when it can be read again')
+    warned, end = [], time.monotonic() + 5
+    while time.monotonic() < end:
+        warned += get(stekd.admin, '/readyz').json['warnings']
+        time.sleep(0.05)
+    check(not warned, f'nor one before a quarter of a lead is over: {warned}')
     stekd.stop()
 
 

@@ -230,7 +230,7 @@ def first_lines():
         return line + b'\r\nHost: x\r\nConnection: close\r\n' + more + b'\r\n'
 
     for name, target in (
-            ('in absolute form', b'http://x/v1/issue'), ('in absolute form of elsewhere', b'http://169.254.169.254/'),
+            ('in absolute form of elsewhere', b'http://169.254.169.254/'),
             ('of a file', b'file:///etc/shadow'), ('in authority form', b'x:443'), ('of a star', b'*'), ('that climbs', b'/../../etc/shadow'),
             ('that climbs inside', b'/v1/../v1/issue'), ('with a dot', b'/v1/./issue'), ('of %2e%2e', b'/%2e%2e/%2e%2e/etc/shadow'),
             ('of %252e', b'/%252e%252e/etc/shadow'), ('of %00', b'/v1/issue%00'), ('of %zz', b'/v1/%zz'), ('with two slashes', b'/v1//issue'),
@@ -242,6 +242,10 @@ def first_lines():
             ('with a zero byte', b'/v1/issue\0'), ('with DEL', b'/v1/issue\x7f'), ('with a tab', b'/v1/issue\tx'), ('with a blank', b'/v1/issue x'),
             ('with a control byte', b'/v1/\1'), ('that is missing', b'')):
         row(f'a target {name}', '400', said(b'Connection: close\r\n', target=target))
+    for target in (b'http://x/v1/issue', b'HTTP://elsewhere:80/v1/issue?count=1', b'https://x/v1/issue'):
+        row(f'a target in absolute form, {target.decode()}', '200', said(b'Connection: close\r\n', target=target))
+    for target in (b'http://x', b'http://', b'http:///', b'http://x?count=1', b'http:/v1/issue', b'ftp://x/v1/issue', b'a?http://x/v1/issue'):
+        row(f'a target in some absolute form, {target.decode()}', '404|400', said(b'Connection: close\r\n', target=target))
     row('a target with a fragment', '400|404', said(b'Connection: close\r\n', target=b'/v1/issue#x'))
     row('a target with a backslash', '400|404', said(b'Connection: close\r\n', target=b'\\v1\\issue'))
     row('a target with high bytes', '400|404', said(b'Connection: close\r\n', target='/v1/issué'.encode()))

@@ -84,12 +84,19 @@ def it_does_not_start(folder):
             ('[listen.x]\nsocket = "/x"\nusers = ["nobody-here=shop"]', ('no user nobody-here',)),
             ('[listen.x]\nsocket = "/x"\nmode = "888"\nrealm = "shop"', ('mode: expected permissions',)),
             ('[listen.x]\ntcp = "127.0.0.1:1"\nrealm = "shop"', ('certificate, key and client_ca',)),
+            ('[listen.x]\nsocket = "/x"\nmode = "0600"\ngroup = "no-such"\nrealm = "shop"', ('/x: no group no-such',)),
+            ('[listen.x]\nsocket = "/x"\nusers = ["root=shop", "0=blog"]', ('listen.x: 0 is given twice',)),
+            ('[listen.x]\nsocket = "/' + 107 * 'x' + '"\nrealm = "shop"', ('the path is too long', '107 bytes')),
+            (f'[listen.x]\nsocket = "{stekd.file}"\nrealm = "shop"', ('something that is no socket is there',)),
+            ('[realm.shop]\nlabels = ["x"]', ('stekd.toml:17: realm.shop: given twice',)),
+            *((f'metrics_listen = "{address}"', (f'{address}: not an address and a port', '127.0.0.1:9464'))
+              for address in ('foo', ':9', '127.0.0.1', '127.0.0.1:', '127.0.0.1:99999', '127.0.0.1:+1', 'localhost:9464')),
             (f'[listen.x]\nsocket = "{stekd.shop}"\nrealm = "shop"', ('another listener',))):
         top, more = ('', wrong) if wrong.startswith('[') else (wrong, '')
         stekd.configure(top, more, good)
         refused(2, *words)
     stekd.configure(config='ring = "{folder}/ring.json"\n')
-    refused(2, 'no section [listen.NAME]')
+    refused(2, 'stekd.toml: no section [listen.NAME]')
     stekd.file.unlink()
     refused(2, 'cannot be read', '--config')
 
@@ -144,6 +151,10 @@ def it_rotates(folder):
     check(stekd.events('rotated'), 'and that is told')
     stekd.ring.chmod(0o644)
     check(wait_until(lambda: stekd.events('not_rotating'), 15), 'trouble is told')
+    check(wait_until(lambda: stekd.hears('STATUS=not rotating: ')), 'to the service manager too')
+    check(any('is not rotated: ' in warning and 'others can read' in warning
+              for warning in get(stekd.admin, '/readyz').json['warnings']), 'and to who asks whether it is ready')
+    check('stekd_ring_rotation_failures_total 0\n' not in get(stekd.admin, '/metrics').body.decode(), 'and counted')
     check(wait_until(lambda: get(stekd.admin, '/readyz').status == 503, 15), 'until no key seals: not ready')
     stekd.hears('')
     answer = post(stekd.shop, '/v1/issue', SESSION)
@@ -156,6 +167,11 @@ def it_rotates(folder):
     check(stekd.reload(), 'told when the trouble is over, it looks at once')
     check(wait_until(lambda: get(stekd.admin, '/readyz').status == 200), 'and is ready')
     check(len(stekd.events('not_rotating')) == 1, 'trouble was told once')
+    check(not get(stekd.admin, '/readyz').json['warnings'], 'no word of it any more')
+    stekd.ring.chmod(0o644)
+    check(wait_until(lambda: get(stekd.admin, '/readyz').status == 503, 15), 'once more')
+    stekd.ring.chmod(0o600)
+    check(wait_until(lambda: get(stekd.admin, '/readyz').status == 200, 8), 'told nothing, it tries again in seconds')
     stekd.stop()
 
 
@@ -193,6 +209,14 @@ def reload_is_all_or_nothing(folder):
     check(stekd.reload(), 'a listener may get another realm')
     check(stekd.resume(ticket, path=stekd.blog)['verdict']['outcome'] == 'resume', 'which is served at once')
     check(not (folder / 'new').exists(), 'one that is gone leaves no socket')
+    stekd.blog.unlink()
+    check(stekd.reload() and stekd.resume(ticket, path=stekd.blog)['verdict']['outcome'] == 'resume',
+          'a socket that somebody removed is made anew')
+    stekd.configure(more=more.format(folder=folder) + '[listen.bad]\nsocket = "/nowhere/x"\nrealm = "shop"\n')
+    stekd.blog.unlink()
+    check(not stekd.reload() and not stekd.blog.exists(), 'though not by a reload that fails')
+    stekd.configure(config=config)
+    check(stekd.reload() and stekd.blog.exists(), 'the next one does')
 
     stekd.configure(config=config.replace('realm = "shop"', 'mode = "0600"\nrealm = "shop"', 1))
     check(not stekd.reload(), 'the mode of a socket that is there is not changed')
@@ -224,6 +248,12 @@ def reload_takes_no_older_ring(folder):
     stekd.ring.write_bytes(before)
     check(not stekd.reload(), 'the ring of before is not taken')
     check(stekd.resume(ticket)['verdict']['reason'] == 'unknown_key', 'and the key stays revoked')
+    for target, body in (('rotate?force', None), ('rotate', None), ('revoke', {'all': True})):
+        check(post(stekd.admin, f'/v1/{target}', body).problem == 'rolled_back', f'{target}: it is not changed')
+    check(get(stekd.admin, '/v1/ring').problem == 'rolled_back', 'it is not shown')
+    check([event['event'] for event in stekd.events()][-3:] == ['not_rotated', 'not_rotated', 'not_revoked'], 'all of it told')
+    check(wait_until(lambda: 'older than' in str(get(stekd.admin, '/readyz').json['warnings'])), 'and its turns leave it alone')
+    check(stekd.ring.read_bytes() == before, 'as it is')
     stekd.stop()
 
 
@@ -295,6 +325,52 @@ def it_drains(folder):
     check(stekd.process.wait(timeout=10) == 0, 'SIGINT does the same')
 
 
+def what_was_sent_is_answered(folder):
+    """A request that is sent before SIGTERM is answered, though nobody has read it then."""
+    body = json.dumps(SESSION).encode()
+    request = b'POST /v1/issue HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n' % len(body) + body
+    stekd = Stekd(folder)
+    held = [raw(stekd.shop) for _ in range(200)]
+    for connection in held:
+        connection.sendall(request)
+        connection.recv(65536)
+    stekd.signal(signal.SIGSTOP)
+    for connection in held:
+        connection.sendall(request)
+    stekd.signal(signal.SIGTERM)
+    stekd.signal(signal.SIGCONT)
+    answers = [rest_of(connection) for connection in held]
+    check(all(b' 200 OK' in answer for answer in answers),
+          f'of 200 requests {sum(b" 200 OK" in answer for answer in answers)} were answered')
+    check(stekd.stop() == 0, 'then it ends')
+
+    # As clients see it that never rest: a request is answered, or could not be sent.
+    stekd.start()
+    lost = []
+
+    def work():
+        connection = raw(stekd.shop)
+        while True:
+            try:
+                connection.sendall(request)
+            except OSError:
+                return
+            got = connection.recv(65536)
+            if not got:
+                return lost.append(got)
+            if b'Connection: close' in got:
+                return
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    check(stekd.stop() == 0, 'under load')
+    for thread in threads:
+        thread.join()
+    check(not lost, f'{len(lost)} of 8 lost a request')
+
+
 def sockets_are_passed(folder):
     """As systemd does it: the sockets outlive the daemon."""
     stekd = Stekd(folder, start=False)
@@ -304,7 +380,7 @@ def sockets_are_passed(folder):
         sockets[-1].bind(str(path))
         sockets[-1].listen()
 
-    def start(fds):
+    def start(fds, count=None):
         moved = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
 
         def place():
@@ -320,7 +396,7 @@ def sockets_are_passed(folder):
         stekd.heard = stekd.said = ''
         stekd.process = subprocess.Popen(
             [sys.executable, '-c', script, STEKD, '--config', stekd.file, '--allow-unlocked'], stderr=subprocess.PIPE,
-            env={**os.environ, 'LISTEN_FDS': str(len(fds)), 'NOTIFY_SOCKET': str(folder / 'notify')},
+            env={**os.environ, 'LISTEN_FDS': count or str(len(fds)), 'NOTIFY_SOCKET': str(folder / 'notify')},
             preexec_fn=place, pass_fds=[*range(3, 3 + len(fds)), *moved])
         os.set_blocking(stekd.process.stderr.fileno(), False)
 
@@ -343,7 +419,16 @@ def sockets_are_passed(folder):
         stray.listen()
         start([stray.fileno()])
         check(stekd.process.wait(timeout=10) == 1 and 'no listener is there' in stekd.log(), 'a stray one is refused')
+    for what, kind in (('one for datagrams', socket.SOCK_DGRAM), ('one that does not listen', socket.SOCK_STREAM)):
+        with socket.socket(socket.AF_UNIX, kind) as wrong:
+            stekd.shop.unlink()
+            wrong.bind(str(stekd.shop))
+            start([wrong.fileno()])
+            check(stekd.process.wait(timeout=10) == 1 and 'listens for streams' in stekd.log(), f'{what} is refused')
+    for count in ('2', '2147483647', '99999999999'):
+        start([sockets[0].fileno()], count)
+        check(stekd.process.wait(timeout=10) == 1 and 'descriptor 4, which was passed' in stekd.log(), f'one of {count} is no {count}')
 
 
 run(it_starts_as_a_service, it_does_not_start, the_example_is_good, unlocked_memory, it_rotates, it_follows, reload_is_all_or_nothing,
-    reload_takes_no_older_ring, reloads_lose_nothing, nobody_waits_for_who_reads_the_log, it_drains, sockets_are_passed)
+    reload_takes_no_older_ring, reloads_lose_nothing, nobody_waits_for_who_reads_the_log, it_drains, what_was_sent_is_answered, sockets_are_passed)

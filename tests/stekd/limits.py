@@ -45,6 +45,9 @@ def sizes_have_limits(folder):
     check(status_of(answered(stekd.shop, chunked + chunked[chunked.index(b'8000'):] * 2)) == 413, 'in chunks too')
     check(post(stekd.shop, '/v1/issue', b' ' * 60000 + BODY, 'x').status == 415, 'one below is read')
     check(b'Connection: close' in answer, 'what is refused for that is closed')
+    metrics = get(stekd.admin, '/metrics').body.decode()
+    for status, count in ((400, 0), (413, 2), (431, 2)):
+        check(f'stekd_requests_refused_total{{status="{status}"}} {count}\n' in metrics, f'each {status} is counted')
     stekd.stop()
 
 

@@ -180,6 +180,8 @@ def problems_have_names(folder):
             ('POST', '/v1/issue', session, None, 415, 'unsupported_media_type'),
             ('POST', '/v1/issue', session, 'text/plain', 415, 'unsupported_media_type'),
             ('POST', '/v1/issue', session, 'application/json5', 415, 'unsupported_media_type'),
+            ('POST', '/v1/issue', '{', 'Application/JSON ;charset=utf-8', 400, 'malformed'),
+            ('POST', '/v1/issue', '{', 'APPLICATION/OCTET-STREAM', 400, 'malformed'),
             ('POST', '/v1/issue?count=0', session, JSON, 400, 'malformed'),
             ('POST', '/v1/issue?count=9', session, JSON, 400, 'malformed'),
             ('POST', '/v1/issue?count=', session, JSON, 400, 'malformed'),

@@ -13,6 +13,16 @@
 
 namespace stek::daemon {
 
+std::optional<std::string> Trouble::exchange(std::optional<std::string> what) {
+  const std::scoped_lock lock(mutex_);
+  return std::exchange(what_, std::move(what));
+}
+
+std::optional<std::string> Trouble::what() const {
+  const std::scoped_lock lock(mutex_);
+  return what_;
+}
+
 bool look_at_ring(Service& service, Watch& watch, Log& log, Instant now) {
   const auto looked = service.ticketer->refresh(now);
   // Said once for as long as it lasts.
@@ -51,20 +61,8 @@ Response malformed(std::string detail, std::string hint = {}) {
 
 // ---- the ring
 
-/// What stands against the ring that is at the place of the one that is served.
-std::optional<Failure> refusal_of(const KeyRing& ring, const Service& service) {
-  return keys::refusal_to_follow(service.mark, keys::mark_of(ring), "restart to take it over");
-}
-
-std::expected<KeyRing, Failure> read_ring(const Service& service) {
-  auto ring = service.store->read();
-  if (!ring) return ring;
-  if (auto refusal = refusal_of(*ring, service)) return std::unexpected(*std::move(refusal));
-  return ring;
-}
-
 Response ring(const Call& call) {
-  const auto read = read_ring(call.oversight.service);
+  const auto read = read_ring(call.oversight.service, call.now);
   if (!read) return failed(read.error());
   return response_of(tool::json_of(*read, call.now));
 }
@@ -77,22 +75,28 @@ std::string describe(const tool::RingChanged& changed) {
   return text.empty() ? "nothing was to do" : text;
 }
 
-Response changed(const Call& call, std::string_view event, const RingChange& change) {
+/// What the log calls it.
+struct Event {
+  std::string_view done;
+  std::string_view failed;
+};
+
+Response changed(const Call& call, Event event, const RingChange& change) {
   const Oversight& oversight = call.oversight;
   const RingChange unless_refused = [&](KeyRing ring) -> std::expected<KeyRing, Failure> {
-    if (auto refusal = refusal_of(ring, oversight.service)) {
+    if (auto refusal = refusal_to_follow(oversight.service, ring, call.now)) {
       return std::unexpected(*std::move(refusal));
     }
     return change(std::move(ring));
   };
   auto done = tool::change_ring(*oversight.service.store, unless_refused, false, call.now);
   if (!done) {
-    oversight.log.write(Level::error, event, done.error());
+    oversight.log.write(Level::error, event.failed, done.error());
     return failed(done.error());
   }
   wire::Json who = {{"generation", done->ring.generation}};
   if (call.request.peer.user) who["user"] = *call.request.peer.user;
-  oversight.log.write(Level::notice, event, describe(*done), std::move(who));
+  oversight.log.write(Level::notice, event.done, describe(*done), std::move(who));
   look_at_ring(oversight.service, oversight.watch, oversight.log, call.now);
   oversight.watch.touched = true;
   return response_of(tool::json_of(*done, call.now));
@@ -105,7 +109,8 @@ Response rotate(const Call& call) {
                      "nothing does what is due; now rotates once all machines have the next key; "
                      "force does not wait for them");
   }
-  return changed(call, "rotated", [&](KeyRing ring) {
+  constexpr Event event{.done = "rotated", .failed = "not_rotated"};
+  return changed(call, event, [&](KeyRing ring) {
     const Seconds lead = ring.schedule.lead;
     if (query == "force") return promote(std::move(ring), call.now, Seconds(0));
     return query == "now" ? promote(std::move(ring), call.now, lead)
@@ -142,11 +147,12 @@ std::expected<Target, Failure> target_in(const Request& request) {
 Response revoke(const Call& call) {
   const auto target = target_in(call.request);
   if (!target) return response_of(400, target.error());
+  constexpr Event event{.done = "revoked", .failed = "not_revoked"};
   if (target->all) {
-    return changed(call, "revoked",
+    return changed(call, event,
                    [&](KeyRing ring) { return revoke_all(std::move(ring), call.now); });
   }
-  const auto read = read_ring(call.oversight.service);
+  const auto read = read_ring(call.oversight.service, call.now);
   if (!read) return failed(read.error());
   const auto name = tool::key_named(*read, target->name);
   if (!name) {
@@ -154,7 +160,7 @@ Response revoke(const Call& call) {
                                     .message = name.error().message,
                                     .hint = name.error().hint});
   }
-  return changed(call, "revoked",
+  return changed(call, event,
                  [&](KeyRing ring) { return stek::revoke(std::move(ring), *name, call.now); });
 }
 
@@ -177,6 +183,9 @@ std::vector<std::string> warnings_of(const Oversight& oversight, const Health& h
     warnings.push_back(fmt::format("the ring was read last {} ago", tool::text_of(age)));
   }
   if (!health.last_error.empty()) warnings.push_back(health.last_error);
+  if (const auto trouble = oversight.watch.rotation.what()) {
+    warnings.push_back("the ring is not rotated: " + *trouble);
+  }
   if (!health.memory_locked) warnings.emplace_back("memory is not locked against swapping");
   return warnings;
 }
@@ -204,19 +213,21 @@ Gauges gauges_of(const Oversight& oversight, const std::expected<KeyRing, Failur
           .now = now,
           .last_sync = last_sync_of(oversight.watch),
           .sync_failures = oversight.watch.sync_failures,
+          .turn_failures = oversight.watch.turn_failures,
+          .refusals = oversight.tickets.refusals(),
           .untold_refusals = oversight.log.untold(),
           .connections = oversight.tickets.connections()};
 }
 
 Response metrics(const Call& call) {
-  const auto ring = read_ring(call.oversight.service);
+  const auto ring = read_ring(call.oversight.service, call.now);
   return response_of(call.oversight.metrics.text(gauges_of(call.oversight, ring, call.now)),
                      "text/plain; version=0.0.4; charset=utf-8");
 }
 
 Response page(const Call& call) {
   const Oversight& oversight = call.oversight;
-  const auto ring = read_ring(oversight.service);
+  const auto ring = read_ring(oversight.service, call.now);
   const Health health = oversight.service.ticketer->health(call.now);
   return response_of(Page{.ring = ring ? &*ring : nullptr,
                           .health = health,

@@ -19,6 +19,8 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
+#include <optional>
 
 #include "http.hpp"
 #include "log.hpp"
@@ -28,12 +30,26 @@
 
 namespace stek::daemon {
 
+/// Something that may be wrong, for the threads that are asked about it.
+class Trouble {
+ public:
+  /// What there was before.
+  std::optional<std::string> exchange(std::optional<std::string> what);
+  [[nodiscard]] std::optional<std::string> what() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<std::string> what_;
+};
+
 /// What threads tell each other about the ring.
 struct Watch {
   std::atomic<std::int64_t> last_sync{0};  ///< seconds since 1970, of the last look that succeeded
   std::atomic<std::uint64_t> sync_failures{0};
   std::atomic<bool> unreadable{false};
-  std::atomic<bool> touched{false};  ///< the ring was changed here
+  std::atomic<std::uint64_t> turn_failures{0};  ///< of stekd's own rotation
+  Trouble rotation;                             ///< what stands against it
+  std::atomic<bool> touched{false};             ///< the ring was changed here
 };
 
 struct Oversight {

@@ -56,7 +56,7 @@ stek::Stamp stamp_for(const Session& session) noexcept {
 
 std::optional<Reason> reason_named(Bytes bytes) noexcept {
   const std::string_view name(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  for (unsigned i = 0; i <= static_cast<unsigned>(Reason::psk_mode_unsuitable); ++i) {
+  for (unsigned i = 0; i <= static_cast<unsigned>(stek::last_reason); ++i) {
     if (const auto reason = static_cast<Reason>(i); name_of(reason) == name) return reason;
   }
   return std::nullopt;

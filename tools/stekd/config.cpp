@@ -255,8 +255,9 @@ struct File {
     if (line == 0) line = line_of(text, section, key);
     const std::string place = line == 0 ? name : fmt::format("{}:{}", name, line);
     const std::string dot = section.empty() || key.empty() ? "" : ".";
+    const std::string colon = section.empty() && key.empty() ? "" : ": ";
     return tool::complain(Exit::usage,
-                          fmt::format("{}: {}{}{}: {}", place, section, dot, key, what),
+                          fmt::format("{}: {}{}{}{}{}", place, section, dot, key, colon, what),
                           std::move(hint));
   }
 };
@@ -326,12 +327,18 @@ std::expected<void, Complaint> refuse_doubles(const std::vector<CLI::ConfigItem>
                                               const File& file) {
   std::istringstream lines(file.text);
   std::set<std::string> seen;
+  std::set<std::string> sections;
   std::string section;
   std::size_t number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;
     CLI::detail::trim(line);
-    if (line.starts_with('[') && line.ends_with(']')) section = line.substr(1, line.size() - 2);
+    if (line.starts_with('[') && line.ends_with(']')) {
+      section = line.substr(1, line.size() - 2);
+      if (!sections.insert(section).second) {
+        return file.wrong(section, "", "given twice", "", number);
+      }
+    }
     const std::string key = CLI::detail::trim_copy(line.substr(0, line.find('=')));
     const bool is_key = std::ranges::any_of(items, [&](const CLI::ConfigItem& item) {
       return item.name == key && CLI::detail::join(item.parents, ".") == section;

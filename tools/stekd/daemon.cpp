@@ -42,6 +42,15 @@ std::vector<Place> places_of(const Config& config) {
   return places;
 }
 
+Opened<void> refuse_unfit_places(const Config& config) {
+  for (const Place& place : places_of(config)) {
+    if (auto flaw = flaw_of(place)) {
+      return complain(Exit::usage, std::move(flaw->message), std::move(flaw->hint));
+    }
+  }
+  return {};
+}
+
 /// A socket that is there already stays as it was made.
 Opened<void> refuse_other_modes(const Config& next, const Config& now) {
   for (const Place& place : places_of(next)) {
@@ -55,17 +64,6 @@ Opened<void> refuse_other_modes(const Config& next, const Config& now) {
     }
   }
   return {};
-}
-
-/// The ring in use may be newer than the one that was opened last: somebody else rotates or revokes
-/// too.
-Opened<void> refuse_older(const Service& next, const Service& now, Instant instant) {
-  const auto generation_of = [&](const Service& service) {
-    return service.ticketer->health(instant).generation;
-  };
-  if (generation_of(next) >= generation_of(now)) return {};
-  return complain(Exit::failure, "the ring is of an older generation than the one in use",
-                  "restart to take it over: keys that were revoked since would open again");
 }
 
 /// Those of `config` that are not in `held`.
@@ -146,8 +144,9 @@ void tell_ready(const std::string& status) {
 
 // ---- the daemon
 
-constexpr Seconds look_interval(10);
 constexpr Seconds turn_interval(60);
+/// Behind a turn that failed: its cause may be gone soon, and without keys each second counts.
+constexpr Seconds retry_interval(5);
 constexpr Seconds sample_interval(5);
 constexpr std::chrono::seconds longest_silence(10);
 
@@ -166,6 +165,8 @@ class Daemon {
   void rotate_if_due(Instant now);
   void warn_of_lapses(Instant now);
   std::optional<Failure> take_turn(Instant now);
+  std::optional<Failure> rotate(Instant now);
+  void tell_of_turn(const std::optional<Failure>& failure);
 
   struct Prepared {
     Server::Prepared tickets;
@@ -188,7 +189,6 @@ class Daemon {
   std::string status_;
   bool watched_ = std::getenv("WATCHDOG_USEC") != nullptr;  // NOLINT: there are no threads yet
   bool seals_ = true;
-  bool rotates_ = true;
   // Last, so that their threads end first.
   std::optional<Server> tickets_;
   std::optional<Server> oversight_;
@@ -212,11 +212,12 @@ Opened<Server> started(const Limits& limits) {
 Opened<void> Daemon::start(std::vector<Socket> passed) {
   auto config = read_config(flags_);
   if (!config) return std::unexpected(std::move(config.error()));
+  if (auto fit = refuse_unfit_places(*config); !fit) return fit;
   if (auto guarded = guard_memory(*config, log_); !guarded) return guarded;
   auto held = placed(std::move(passed), *config);
   if (!held) return std::unexpected(std::move(held.error()));
   const Instant now = system_now();
-  auto service = open_service(*std::move(config), seen_, now);
+  auto service = open_service(*std::move(config), nullptr, now);
   if (!service) return std::unexpected(std::move(service.error()));
   service_ = *std::move(service);
   seen_ = service_->mark;
@@ -292,12 +293,21 @@ void Daemon::serve(Prepared prepared) {
 
 // ---- rotation
 
+/// As often as it takes to be heard of in time by who warns of a ring that was not read.
+Seconds look_interval(const Service& service) noexcept {
+  return std::clamp(service.lead / 8, Seconds(1), Seconds(10));
+}
+
 std::optional<Failure> Daemon::take_turn(Instant now) {
+  if (service_->config.rotate) return rotate(now);
   turn_due_ = now + turn_interval;
-  if (!service_->config.rotate) {
-    status_ = fmt::format("generation {}, followed", service_->ticketer->health(now).generation);
-    return std::nullopt;
-  }
+  status_ = fmt::format("generation {}, followed", service_->ticketer->health(now).generation);
+  return std::nullopt;
+}
+
+std::optional<Failure> Daemon::rotate(Instant now) {
+  turn_due_ = now + retry_interval;
+  if (const auto ring = read_ring(*service_, now); !ring) return ring.error();
   const auto turn = tool::take_turn(*service_->store, seen_, now);
   if (!turn) return turn.error();
   turn_due_ = std::clamp(turn->due, now + Seconds(1), now + turn_interval);
@@ -309,18 +319,29 @@ std::optional<Failure> Daemon::take_turn(Instant now) {
   return std::nullopt;
 }
 
-void Daemon::rotate_if_due(Instant now) {
-  // A clock that was set back must not stop the turns.
-  const bool far = turn_due_ > now + turn_interval || look_due_ > now + look_interval;
-  if (far || watch_.touched.exchange(false) || now >= turn_due_) {
-    const auto failure = take_turn(now);
-    // Once for as long as it lasts.
-    if (failure && rotates_) log_.write(Level::error, "not_rotating", *failure);
-    if (!failure && !rotates_) log_.write(Level::notice, "rotating_again", status_);
-    rotates_ = !failure;
+/// Once for as long as it lasts.
+void Daemon::tell_of_turn(const std::optional<Failure>& failure) {
+  std::optional<std::string> trouble;
+  if (failure) trouble = failure->message;
+  if (failure) watch_.turn_failures.fetch_add(1);
+  const bool failed_before = watch_.rotation.exchange(std::move(trouble)).has_value();
+  if (failure.has_value() == failed_before) return;
+  if (failure) {
+    status_ = "not rotating: " + failure->message;
+    log_.write(Level::error, "not_rotating", *failure);
+  } else {
+    log_.write(Level::notice, "rotating_again", status_);
   }
+  tool::tell_service_manager("STATUS=" + status_ + "\n");
+}
+
+void Daemon::rotate_if_due(Instant now) {
+  const Seconds look = look_interval(*service_);
+  // A clock that was set back must not stop the turns.
+  const bool far = turn_due_ > now + turn_interval || look_due_ > now + look;
+  if (far || watch_.touched.exchange(false) || now >= turn_due_) tell_of_turn(take_turn(now));
   if (!far && now < look_due_) return;
-  look_due_ = now + look_interval;
+  look_due_ = now + look;
   look_at_ring(*service_, watch_, log_, now);
 }
 
@@ -370,10 +391,11 @@ Opened<void> Daemon::reload_or_leave() {
   auto config = read_config(flags_);
   if (!config) return std::unexpected(std::move(config.error()));
   const Instant now = system_now();
-  auto service = open_service(*std::move(config), seen_, now);
+  auto service = open_service(*std::move(config), service_.get(), now);
   if (!service) return std::unexpected(std::move(service.error()));
-  if (auto follows = refuse_older(**service, *service_, now); !follows) return follows;
   if (auto stay = refuse_other_modes((*service)->config, service_->config); !stay) return stay;
+  // Nobody can connect to these.
+  std::erase_if(sockets_, [](const auto& socket) { return socket.second.is_gone(); });
   auto opened = open_missing((*service)->config, sockets_);
   if (!opened) return std::unexpected(std::move(opened.error()));
   auto prepared = prepare(**service, sockets_, *opened);
@@ -422,10 +444,11 @@ void Daemon::stop() {
 }  // namespace
 
 tool::Result run_daemon(const Flags& flags, Log& log) {
-  std::vector<Socket> passed = passed_sockets();
+  auto passed = passed_sockets();
+  if (!passed) return complain(std::move(passed.error()));
   const sigset_t signals = hold_signals();
   Daemon daemon(flags, log);
-  if (auto started = daemon.start(std::move(passed)); !started) {
+  if (auto started = daemon.start(*std::move(passed)); !started) {
     return std::unexpected(std::move(started.error()));
   }
   daemon.run(signals);
@@ -436,9 +459,10 @@ tool::Result run_daemon(const Flags& flags, Log& log) {
 tool::Result check_configuration(const Flags& flags) {
   auto config = read_config(flags);
   if (!config) return std::unexpected(std::move(config.error()));
+  if (auto fit = refuse_unfit_places(*config); !fit) return std::unexpected(std::move(fit.error()));
   // What may be locked is for the daemon's own unit to say.
   config->allow_unlocked = true;
-  const auto service = open_service(*std::move(config), std::nullopt, system_now());
+  const auto service = open_service(*std::move(config), nullptr, system_now());
   if (!service) return std::unexpected(service.error());
   return tool::print("configuration good\n");
 }

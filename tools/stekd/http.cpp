@@ -76,6 +76,8 @@ class Link {
   virtual void start() = 0;
   /// What it waits for then fails, upon which it ends.
   virtual void close() noexcept = 0;
+  /// What has been sent is still read, and ends it where that is nothing.
+  virtual void hear_no_more() noexcept = 0;
 
   Clock::time_point deadline;
   bool idle = true;  ///< nothing of a request has come
@@ -121,13 +123,24 @@ class Worker {
     draining_ = true;
     close_doors();
     for (const auto& link : links_) {
-      if (link->idle) link->close();
+      if (link->idle) link->hear_no_more();
     }
   }
 
   [[nodiscard]] bool draining() const noexcept { return draining_; }
   [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
   [[nodiscard]] std::size_t connections() const noexcept { return open_.load(); }
+  void count_refusal(unsigned status) noexcept {
+    auto& refusals = status == 413   ? too_large_bodies_
+                     : status == 431 ? too_large_headers_
+                                     : not_http_;
+    refusals.fetch_add(1, std::memory_order_relaxed);
+  }
+  [[nodiscard]] Refusals refusals() const noexcept {
+    return {.not_http = not_http_,
+            .body_too_large = too_large_bodies_,
+            .header_too_large = too_large_headers_};
+  }
   [[nodiscard]] Clock::time_point swept() const noexcept {
     return Clock::time_point(swept_.load(std::memory_order_relaxed));
   }
@@ -211,6 +224,9 @@ class Worker {
   std::time_t dated_ = -1;
   std::string date_;
   std::atomic<std::size_t> open_{0};
+  std::atomic<std::uint64_t> not_http_{0};
+  std::atomic<std::uint64_t> too_large_bodies_{0};
+  std::atomic<std::uint64_t> too_large_headers_{0};
   std::atomic<Clock::duration> swept_;
 };
 
@@ -271,6 +287,17 @@ bool is_plainly_framed(const Message& message) {
          beast::iequals(message[http::field::transfer_encoding], "chunked");
 }
 
+/// RFC 9112 section 3.2.2: "a server MUST accept the absolute-form in requests even though most
+/// HTTP/1.1 clients will only send the absolute-form to a proxy."
+std::string_view origin_form(std::string_view target) noexcept {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!beast::iequals(target.substr(0, scheme.size()), scheme)) continue;
+    const std::size_t path = target.find_first_of("/?", scheme.size());
+    return path == std::string_view::npos ? "/" : target.substr(path);
+  }
+  return target;
+}
+
 /// One outstanding operation at a time, whose end is where the connection goes on or ends.
 template <class Stream>
 class Connection final : public Link {
@@ -299,6 +326,11 @@ class Connection final : public Link {
   void close() noexcept override {
     error_code ignored;
     stream_.lowest_layer().close(ignored);
+  }
+
+  void hear_no_more() noexcept override {
+    error_code ignored;
+    stream_.lowest_layer().shutdown(asio::socket_base::shutdown_receive, ignored);
   }
 
  private:
@@ -358,11 +390,18 @@ class Connection final : public Link {
     has_header_ = true;
     const Message& message = parser_->get();
     if (!has_its_host(message) || !is_plainly_framed(message)) return refuse(400);
-    content_type_ = view_of(message[http::field::content_type]);
+    take_media_type(view_of(message[http::field::content_type]));
     if (parser_->is_done()) return answer();
     parser_->eager(true);
     if (buffer_.size() > 0) return parse();
     answer_expectation();
+  }
+
+  /// RFC 9110 section 8.3.1: "The type and subtype tokens are case-insensitive."
+  void take_media_type(std::string_view field) {
+    media_type_ = field.substr(0, field.find(';'));
+    media_type_.erase(media_type_.find_last_not_of(" \t") + 1);
+    std::ranges::transform(media_type_, media_type_.begin(), beast::detail::ascii_tolower);
   }
 
   /// RFC 9110 section 10.1.1: "A server that receives a 100-continue expectation ... MUST send
@@ -380,8 +419,8 @@ class Connection final : public Link {
     const bool only_head = message.method() == http::verb::head;
     Response response = worker_.answer(
         {.method = only_head ? std::string_view("GET") : view_of(message.method_string()),
-         .target = view_of(message.target()),
-         .content_type = content_type_,
+         .target = origin_form(view_of(message.target())),
+         .media_type = media_type_,
          .body = std::as_bytes(std::span(message.body())),
          .peer = peer_});
     const bool keep_alive = message.keep_alive() && !worker_.draining();
@@ -394,6 +433,7 @@ class Connection final : public Link {
   /// The rest of what it sends is not looked at.
   void refuse(unsigned status) {
     refused_ = true;
+    worker_.count_refusal(status);
     parser_.reset();
     write(refusal(status), 11, false, false);
   }
@@ -424,7 +464,8 @@ class Connection final : public Link {
     idle = buffer_.size() == 0;
     const Limits& limits = worker_.limits();
     deadline = Clock::now() + (idle ? limits.idle : limits.deadline);
-    if (idle && worker_.draining()) return worker_.forget(*this);
+    // What its client sends next may be there already.
+    if (worker_.draining()) hear_no_more();
     next_request();
   }
 
@@ -454,7 +495,7 @@ class Connection final : public Link {
   Peer peer_;
   Buffer buffer_;
   std::optional<Parser> parser_;
-  std::string content_type_;
+  std::string media_type_;
   Response response_;
   std::optional<Answer> answer_;
   std::size_t discarded_ = 0;
@@ -719,6 +760,17 @@ void Server::drain(Milliseconds grace) {
 std::size_t Server::connections() const noexcept {
   std::size_t sum = 0;
   for (const auto& worker : workers_->workers) sum += worker->connections();
+  return sum;
+}
+
+Refusals Server::refusals() const noexcept {
+  Refusals sum;
+  for (const auto& worker : workers_->workers) {
+    const Refusals refusals = worker->refusals();
+    sum.not_http += refusals.not_http;
+    sum.body_too_large += refusals.body_too_large;
+    sum.header_too_large += refusals.header_too_large;
+  }
   return sum;
 }
 

@@ -51,8 +51,8 @@ struct Peer {
 /// Valid while the handler runs.
 struct Request {
   std::string_view method;
-  std::string_view target;        ///< with its query, not decoded
-  std::string_view content_type;  ///< empty when there is none
+  std::string_view target;      ///< path and query, not decoded
+  std::string_view media_type;  ///< in lower case, without parameters; empty when there is none
   Bytes body;
   const Peer& peer;
 };
@@ -111,6 +111,13 @@ struct Limits {
   friend bool operator==(const Limits&, const Limits&) = default;
 };
 
+/// Requests that no handler saw.
+struct Refusals {
+  std::uint64_t not_http = 0;          ///< answered with 400
+  std::uint64_t body_too_large = 0;    ///< with 413
+  std::uint64_t header_too_large = 0;  ///< with 431
+};
+
 class Server {
  public:
   /// Threads that do not listen yet. They inherit the caller's blocked signals.
@@ -125,11 +132,12 @@ class Server {
   /// was served before.
   void serve(Prepared prepared) noexcept;
 
-  /// Accepts nothing more, closes idle connections, and all others once they are answered or
-  /// `grace` is over. Ends the threads.
+  /// Accepts nothing more, and reads only what has been sent: each connection is closed once that
+  /// is answered, or `grace` is over. Ends the threads.
   void drain(Milliseconds grace);
 
   [[nodiscard]] std::size_t connections() const noexcept;
+  [[nodiscard]] Refusals refusals() const noexcept;
   /// Every thread has been in its event loop within the last `age`.
   [[nodiscard]] bool responsive(std::chrono::seconds age) const noexcept;
 

@@ -29,10 +29,9 @@ constexpr std::size_t routes = 5;
 constexpr std::array<const char*, routes> route_names = {"issue", "resume", "seal", "open",
                                                          "other"};
 constexpr std::array<const char*, 2> kind_names = {"session", "opaque"};
-constexpr std::size_t reasons = static_cast<std::size_t>(Reason::psk_mode_unsuitable) + 1;
-constexpr std::size_t errors = static_cast<std::size_t>(Error::malformed) + 1;
-constexpr std::array<unsigned, 11> statuses = {200, 400, 403, 404, 405, 413,
-                                               415, 422, 431, 500, 503};
+constexpr std::size_t reasons = static_cast<std::size_t>(last_reason) + 1;
+constexpr std::size_t errors = static_cast<std::size_t>(last_error) + 1;
+constexpr std::array<unsigned, 9> statuses = {200, 400, 403, 404, 405, 415, 422, 500, 503};
 
 /// 5 us to 10 ms: what stands between a TLS server and its client.
 const Histogram::BucketBoundaries& boundaries() {
@@ -176,6 +175,20 @@ void add_keys(Registry& registry, const KeyRing& ring, Instant now) {
       "when the key that seals stops to, in seconds since 1970", seconds_of(active->retires_at));
 }
 
+void add_refusals(Registry& registry, const Refusals& refusals) {
+  auto& family =
+      BuildCounter()
+          .Name("stekd_requests_refused_total")
+          .Help(
+              "requests on ticket sockets that came to no route: no HTTP, or too large; by status")
+          .Register(registry);
+  for (const auto& [status, count] :
+       {std::pair{"400", refusals.not_http}, std::pair{"413", refusals.body_too_large},
+        std::pair{"431", refusals.header_too_large}}) {
+    family.Add({{"status", status}}).Increment(static_cast<double>(count));
+  }
+}
+
 void add_gauges(Registry& registry, const Gauges& gauges) {
   if (gauges.ring != nullptr) add_keys(registry, *gauges.ring, gauges.now);
   const Health& health = gauges.health;
@@ -187,6 +200,9 @@ void add_gauges(Registry& registry, const Gauges& gauges) {
       "when the store was last read without failure", seconds_of(gauges.last_sync));
   count(registry, "stekd_ring_sync_failures_total", "looks at the store that failed",
         gauges.sync_failures);
+  count(registry, "stekd_ring_rotation_failures_total", "turns of stekd's own rotation that failed",
+        gauges.turn_failures);
+  add_refusals(registry, gauges.refusals);
   set(registry, "stekd_memory_locked", "1: keys are locked against swapping",
       health.memory_locked ? 1 : 0);
   set(registry, "stekd_memory_secret", "1: keys are in secret memory (memfd_secret)",

@@ -7,6 +7,8 @@
 
 #include <stek/ticketer.hpp>
 
+#include "http.hpp"
+
 namespace stek::daemon {
 
 /// The ring and the process as they are when somebody asks.
@@ -16,6 +18,8 @@ struct Gauges {
   Instant now;
   Instant last_sync;  ///< when the ring was last looked at without failure
   std::uint64_t sync_failures = 0;
+  std::uint64_t turn_failures = 0;  ///< of stekd's own rotation
+  Refusals refusals;
   std::uint64_t untold_refusals = 0;
   std::size_t connections = 0;
 };

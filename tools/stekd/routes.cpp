@@ -63,10 +63,8 @@ Bytes bytes_of(std::string_view text) noexcept {
 enum class Form : std::uint8_t { json, bytes };
 
 Or<Form> form_of(const Request& request) {
-  std::string_view type = request.content_type.substr(0, request.content_type.find(';'));
-  while (type.ends_with(' ')) type.remove_suffix(1);
-  if (type == "application/json") return Form::json;
-  if (type == "application/octet-stream") return Form::bytes;
+  if (request.media_type == "application/json") return Form::json;
+  if (request.media_type == "application/octet-stream") return Form::bytes;
   return refuse({.status = 415,
                  .name = "unsupported_media_type",
                  .title = "a body is application/json or application/octet-stream",

@@ -52,25 +52,21 @@ Opened<void> refuse_expired(const KeyRing& ring, Instant now) {
                   "new key");
 }
 
-Opened<void> refuse_other_ring(const KeyRing& ring, const std::optional<keys::RingMark>& seen) {
-  if (!seen) return {};
-  auto refusal = keys::refusal_to_follow(*seen, keys::mark_of(ring), "restart to take it over");
-  return refusal ? Opened<void>(complain(*std::move(refusal))) : Opened<void>();
-}
-
 Opened<void> refuse_unlocked(const Service& service, Instant now) {
   if (service.config.allow_unlocked || service.ticketer->health(now).memory_locked) return {};
   return complain(memory_unlocked(std::size_t{1} << 20U));
 }
 
-Opened<void> open_ring(Service& service, const std::optional<keys::RingMark>& seen, Instant now) {
+Opened<void> open_ring(Service& service, const Service* before, Instant now) {
   auto store = tool::store_named(service.config.ring);
   if (!store) return std::unexpected(std::move(store.error()));
   service.store = std::make_unique<FileStore>(*std::move(store));
   const auto ring = service.store->read();
   if (!ring) return complain(ring.error());
   if (auto lives = refuse_expired(*ring, now); !lives) return lives;
-  if (auto follows = refuse_other_ring(*ring, seen); !follows) return follows;
+  if (before != nullptr) {
+    if (auto refusal = refusal_to_follow(*before, *ring, now)) return complain(*std::move(refusal));
+  }
   service.mark = keys::mark_of(*ring);
   service.lead = ring->schedule.lead;
   auto ticketer = Ticketer::open(*service.store, {.key_memory = KeyMemory::secret}, now);
@@ -104,16 +100,22 @@ std::string certificate_key(std::string name) {
   return name.insert(fingerprint_scheme.size() - 1, ":");
 }
 
+std::unexpected<Complaint> given_twice(const ListenConfig& config, const PeerConfig& peer) {
+  return complain(Exit::usage, fmt::format("listen.{}: {} is given twice", config.name, peer.peer),
+                  "each peer is served in one realm");
+}
+
 Opened<Admission> admission_of(const ListenConfig& config) {
   Admission admission{.anybody = config.realm, .users = {}, .certificates = {}};
   for (const PeerConfig& peer : config.peers) {
     if (config.place.path.empty()) {
-      admission.certificates[certificate_key(peer.peer)] = peer.realm;
+      const auto key = certificate_key(peer.peer);
+      if (!admission.certificates.emplace(key, peer.realm).second) return given_twice(config, peer);
       continue;
     }
     const auto user = user_for(peer.peer, "listen." + config.name);
     if (!user) return std::unexpected(user.error());
-    admission.users[*user] = peer.realm;
+    if (!admission.users.emplace(*user, peer.realm).second) return given_twice(config, peer);
   }
   return admission;
 }
@@ -154,18 +156,37 @@ Opened<void> admit(Service& service) {
 
 }  // namespace
 
-Opened<std::unique_ptr<Service>> open_service(Config config,
-                                              const std::optional<keys::RingMark>& seen,
-                                              Instant now) {
+Opened<std::unique_ptr<Service>> open_service(Config config, const Service* before, Instant now) {
   auto service = std::make_unique<Service>();
   service->config = std::move(config);
   Opened<void> opened = admit(*service);
-  if (opened) opened = open_ring(*service, seen, now);
+  if (opened) opened = open_ring(*service, before, now);
   if (opened) opened = open_realms(*service, now);
   // Only now are there keys to lock.
   if (opened) opened = refuse_unlocked(*service, now);
   if (!opened) return std::unexpected(std::move(opened.error()));
   return service;
+}
+
+std::optional<Failure> refusal_to_follow(const Service& service, const KeyRing& next, Instant now) {
+  const keys::RingMark mark = keys::mark_of(next);
+  keys::RingMark held = service.mark;
+  const std::uint64_t in_use = service.ticketer->health(now).generation;
+  // Of one that is newer than the one that was opened only the generation is known.
+  if (in_use > held.generation) {
+    held.generation = in_use;
+    held.fingerprint = mark.fingerprint;
+  }
+  return keys::refusal_to_follow(held, mark, "restart to take it over");
+}
+
+std::expected<KeyRing, Failure> read_ring(const Service& service, Instant now) {
+  auto ring = service.store->read();
+  if (!ring) return ring;
+  if (auto refusal = refusal_to_follow(service, *ring, now)) {
+    return std::unexpected(*std::move(refusal));
+  }
+  return ring;
 }
 
 namespace {

@@ -39,9 +39,18 @@ struct Service {
 };
 
 /// Opens all that `config` names but its sockets. Refuses a ring of which every key has expired,
-/// one that may not follow `seen`, and memory that cannot be locked unless that is allowed.
-std::expected<std::unique_ptr<Service>, tool::Complaint> open_service(
-    Config config, const std::optional<keys::RingMark>& seen, Instant now);
+/// one that may not follow that of `before`, which is nullptr at the start, and memory that cannot
+/// be locked unless that is allowed.
+std::expected<std::unique_ptr<Service>, tool::Complaint> open_service(Config config,
+                                                                      const Service* before,
+                                                                      Instant now);
+
+/// What stands against taking `next` for the ring that `service` uses. That may be newer than the
+/// one that was opened: somebody else rotates or revokes too.
+std::optional<Failure> refusal_to_follow(const Service& service, const KeyRing& next, Instant now);
+
+/// The ring at the place of the one that is used, unless it may not follow that.
+std::expected<KeyRing, Failure> read_ring(const Service& service, Instant now);
 
 /// The realm that `peer` is served in, or nullptr.
 const Realm* realm_of(const Service& service, const Peer& peer) noexcept;

@@ -58,6 +58,11 @@ bool is_a_socket(const std::string& path) noexcept {
   return lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
+bool is_something_else(const std::string& path) noexcept {
+  struct stat status{};
+  return lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode);
+}
+
 bool somebody_answers(const UnixAddress& at) noexcept {
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   const bool answers = fd >= 0 && (connect(fd, generic(at), at.size) == 0 || errno == EAGAIN);
@@ -93,6 +98,11 @@ Addresses resolve(const std::string& text) {
   if (colon == std::string::npos) return nothing;
   std::string host = text.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  // The system takes 65537 for 1.
+  const std::string_view port = std::string_view(text).substr(colon + 1);
+  std::uint16_t number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (error != std::errc{} || end != port.data() + port.size()) return nothing;
   addrinfo wanted{};
   wanted.ai_socktype = SOCK_STREAM;
   wanted.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
@@ -117,13 +127,34 @@ std::string text_of(const sockaddr* address, socklen_t size) {
 
 }  // namespace
 
+std::optional<Failure> flaw_of(const Place& place) {
+  const auto flaw = [&](Error error, std::string_view why, std::string hint = {}) {
+    return refused(error, place, why, std::move(hint)).error();
+  };
+  if (place.path.empty()) {
+    if (resolve(place.address) != nullptr) return std::nullopt;
+    return flaw(Error::malformed, "not an address and a port",
+                "such as 127.0.0.1:9464 or [::1]:9464");
+  }
+  if (!unix_address(place.path)) {
+    return flaw(Error::malformed, "the path is too long", "107 bytes at the most");
+  }
+  if (is_something_else(place.path)) {
+    return flaw(Error::already_there, "something that is no socket is there", "move it away");
+  }
+  if (!place.group.empty() && !group_named(place.group)) {
+    return flaw(Error::not_found, "no group " + place.group);
+  }
+  return std::nullopt;
+}
+
 std::expected<Socket, Failure> Socket::listen_at(const Place& place) {
+  if (auto flaw = flaw_of(place)) return std::unexpected(*std::move(flaw));
   return place.path.empty() ? listen_at_address(place) : listen_at_path(place);
 }
 
 std::expected<Socket, Failure> Socket::listen_at_path(const Place& place) {
   const auto at = unix_address(place.path);
-  if (!at) return refused(Error::malformed, place, "the path is too long", "107 bytes at the most");
   if (is_a_socket(place.path)) {
     if (somebody_answers(*at)) {
       return refused(Error::already_there, place, "another server answers there",
@@ -143,8 +174,7 @@ std::expected<Socket, Failure> Socket::listen_at_path(const Place& place) {
   }
   if (!place.group.empty()) {
     const auto group = group_named(place.group);
-    if (!group) return refused(Error::not_found, place, "no group " + place.group);
-    if (chown(place.path.c_str(), static_cast<uid_t>(-1), *group) != 0) {
+    if (!group || chown(place.path.c_str(), static_cast<uid_t>(-1), *group) != 0) {
       return refused_by_system(place, "who runs stekd has to be a member of the group");
     }
   }
@@ -156,10 +186,6 @@ std::expected<Socket, Failure> Socket::listen_at_path(const Place& place) {
 
 std::expected<Socket, Failure> Socket::listen_at_address(const Place& place) {
   const Addresses address = resolve(place.address);
-  if (address == nullptr) {
-    return refused(Error::malformed, place, "not an address and a port",
-                   "such as 127.0.0.1:9464 or [::1]:9464");
-  }
   Socket made(::socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1;
   if (made.fd_ < 0 || setsockopt(made.fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
@@ -172,15 +198,15 @@ std::expected<Socket, Failure> Socket::listen_at_address(const Place& place) {
 
 Socket::~Socket() {
   if (fd_ < 0) return;
-  if (made_) {
-    // Another server may have taken the place.
-    struct stat status{};
-    if (lstat(made_->path.c_str(), &status) == 0 && status.st_dev == made_->device &&
-        status.st_ino == made_->inode) {
-      unlink(made_->path.c_str());
-    }
-  }
+  if (made_ && !is_gone()) unlink(made_->path.c_str());
   close(fd_);
+}
+
+bool Socket::is_gone() const noexcept {
+  if (!made_) return false;
+  struct stat status{};
+  return lstat(made_->path.c_str(), &status) != 0 || status.st_dev != made_->device ||
+         status.st_ino != made_->inode;
 }
 
 std::string Socket::bound_to() const {
@@ -199,8 +225,10 @@ bool is_at(const Socket& socket, const Place& place) {
   return address != nullptr && socket.bound_to() == text_of(address->ai_addr, address->ai_addrlen);
 }
 
-std::vector<Socket> passed_sockets() {
-  constexpr int first = 3;
+namespace {
+
+/// How many the service manager passed to this process.
+long passed_count() {
   const auto number = [](const char* name) {
     // There are no threads yet.
     const char* text = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
@@ -208,16 +236,40 @@ std::vector<Socket> passed_sockets() {
     if (text != nullptr) std::from_chars(text, text + std::strlen(text), value);
     return value;
   };
+  const long count = number("LISTEN_PID") == getpid() ? number("LISTEN_FDS") : 0;
+  for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) {
+    unsetenv(name);  // NOLINT(concurrency-mt-unsafe)
+  }
+  return count;
+}
+
+bool listens_for_streams(int fd) noexcept {
+  const auto option = [fd](int name) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : 0;
+  };
+  return option(SO_TYPE) == SOCK_STREAM && option(SO_ACCEPTCONN) == 1;
+}
+
+}  // namespace
+
+std::expected<std::vector<Socket>, Failure> passed_sockets() {
+  constexpr int first = 3;
   std::vector<Socket> sockets;
-  const bool ours = number("LISTEN_PID") == getpid();
-  const auto count = ours ? static_cast<int>(number("LISTEN_FDS")) : 0;
-  for (int fd = first; fd < first + count; ++fd) {
+  for (long left = passed_count(); left > 0; --left) {
+    const int fd = first + static_cast<int>(sockets.size());
+    if (!listens_for_streams(fd)) {
+      return std::unexpected(
+          Failure{.error = Error::unsuitable,
+                  .message = fmt::format("descriptor {}, which was passed, is no socket that "
+                                         "listens for streams",
+                                         fd),
+                  .hint = "a socket unit has ListenStream=, and Accept=no"});
+    }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     sockets.push_back(Socket::passed(fd));
-  }
-  for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) {
-    unsetenv(name);  // NOLINT(concurrency-mt-unsafe)
   }
   return sockets;
 }

@@ -43,6 +43,8 @@ class Socket {
   ~Socket();
 
   [[nodiscard]] int fd() const noexcept { return fd_; }
+  /// Its place in the file system, where it made one, is another's by now, or nobody's.
+  [[nodiscard]] bool is_gone() const noexcept;
   /// Where it listens, as the system has it: a path, or an address with the port that it was given.
   [[nodiscard]] std::string bound_to() const;
 
@@ -59,11 +61,15 @@ class Socket {
   std::optional<Made> made_;
 };
 
+/// Why nobody can listen at `place`, as far as that can be seen from here without doing it. What a
+/// unit makes first, and who listens there now, do not count.
+std::optional<Failure> flaw_of(const Place& place);
+
 /// Whether `socket` is one for `place`.
 bool is_at(const Socket& socket, const Place& place);
 
 /// What $LISTEN_PID and $LISTEN_FDS say was passed to this process; they are then unset. Before
-/// there are threads.
-std::vector<Socket> passed_sockets();
+/// there are threads. `Error::unsuitable` for one that is none, or does not listen for streams.
+std::expected<std::vector<Socket>, Failure> passed_sockets();
 
 }  // namespace stek::daemon
