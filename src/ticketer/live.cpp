@@ -67,6 +67,7 @@ std::expected<void, Failure> Live::refresh(Instant now) {
 }
 
 std::expected<void, Failure> Live::refresh_held(Instant now) {
+  next_look_.store(now.time_since_epoch().count() + look_interval, std::memory_order_relaxed);
   auto taken = read_and_take_over(now);
   if (!taken && !keys_stayed_behind()) erase_expired(now);
   last_error_ = taken ? std::string() : taken.error().message;

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from daemon import SECRET, SESSION, Stekd, ask, check, decoded, get, post, run, wait_until
+from daemon import RINGS, SECRET, SESSION, Stekd, ask, check, decoded, get, post, run, wait_until
 
 
 def ring_of(stekd):
@@ -58,10 +58,22 @@ def the_ring_and_its_changes(folder):
     for body in ({}, {'all': False}, {'name': 'ab'}, {'name': 'xyzw'}, {'name': 7}, {'all': True, 'name': name}, [], '', None):
         check(post(stekd.admin, '/v1/revoke', body).problem == 'malformed', f'{body} names no key')
     check(post(stekd.admin, '/v1/revoke', '{', 'x').problem == 'malformed', 'nor does what is no JSON')
+    check(post(stekd.admin, '/v1/revoke?dry_run', {'all': True}).problem == 'malformed', 'a query that nobody knows')
     check(post(stekd.admin, '/v1/revoke', {'name': '0' * 32}).problem == 'no_such_key', 'a key that is not there')
     for method, target, status in (('GET', '/v1/rotate', 405), ('POST', '/v1/ring', 405), ('DELETE', '/metrics', 405),
                                    ('GET', '/v1/issue', 404), ('POST', '/v1/rotate?x', 400)):
         check(get(stekd.admin, target, method).status == status, f'{method} {target}: {status}')
+    stekd.stop()
+
+
+def names_that_begin_alike(folder):
+    (folder / 'ring.json').write_bytes(subprocess.check_output([sys.executable, RINGS, 'kin']))
+    (folder / 'ring.json').chmod(0o600)
+    stekd = Stekd(folder)
+    names = [key['name'] for key in ring_of(stekd)['keys']]
+    answer = post(stekd.admin, '/v1/revoke', {'name': names[0][:4]})
+    check(answer.status == 409 and answer.problem == 'ambiguous_name' and names[1] in answer.json['detail'], 'four digits of two keys')
+    check(post(stekd.admin, '/v1/revoke', {'name': names[0]}).json['changes'][0]['key'] == names[0], 'a whole name is one')
     stekd.stop()
 
 
@@ -209,5 +221,5 @@ print(s.recv(100).decode().split()[1])
     stekd.stop()
 
 
-run(the_ring_and_its_changes, health_and_readiness, metrics_are_prometheus, the_page_needs_nothing_else,
+run(the_ring_and_its_changes, names_that_begin_alike, health_and_readiness, metrics_are_prometheus, the_page_needs_nothing_else,
     metrics_for_others, who_administers)

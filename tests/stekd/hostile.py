@@ -142,7 +142,7 @@ def chunks():
     for name, more in (('a name', b';a'), ('a value', b';a=b'), ('a quoted value', b';a="b;c"'), ('two', b';a=b;c=d')):
         row(f'a chunk extension: {name}', '200', post(CHUNKED + b'Connection: close\r\n', chunk(BODY, more=more) + END))
     row('a chunk extension: of 6000 bytes', '200|400|431', post(CHUNKED + b'Connection: close\r\n', chunk(BODY, more=b';' + b'a' * 6000) + END))
-    row('a chunk extension: endless', '400|413|431|closed', post(CHUNKED, b'5;' + b'a' * 1_000_000))
+    row('a chunk extension: endless', '431', post(CHUNKED, b'5;' + b'a' * 1_000_000))
     row('a chunk extension: with a zero byte', '400', post(CHUNKED, chunk(BODY, more=b';a=\0') + END))
     row('a chunk extension: with LF', '400', post(CHUNKED, chunk(BODY, more=b';a=b\n') + END))
     row('a chunk extension: with CR', '400', post(CHUNKED, chunk(BODY, more=b';a=b\rc') + END))
@@ -159,8 +159,8 @@ def chunks():
     row('a trailer without a colon', '400', post(CHUNKED, chunk(BODY) + b'0\r\nX\r\n\r\n'))
     row('a trailer with a zero byte', '400', post(CHUNKED, chunk(BODY) + b'0\r\nX: \0\r\n\r\n'))
     row('a trailer that frames', '200|400', post(CHUNKED + b'Connection: close\r\n', chunk(BODY) + b'0\r\nTransfer-Encoding: chunked\r\n\r\n'))
-    row('a trailer, endless', '400|431|closed', post(CHUNKED, chunk(BODY) + b'0\r\n' + b'X: y\r\n' * 100_000))
-    row('a trailer line, endless', '400|431|closed', post(CHUNKED, chunk(BODY) + b'0\r\nX: ' + b'y' * 1_000_000))
+    row('a trailer, endless', '431', post(CHUNKED, chunk(BODY) + b'0\r\n' + b'X: y\r\n' * 100_000))
+    row('a trailer line, endless', '431', post(CHUNKED, chunk(BODY) + b'0\r\nX: ' + b'y' * 1_000_000))
 
 
 # ---- header
@@ -216,6 +216,8 @@ def fields():
     row('Expect: 100-continue, and no body', '100', post(b'Expect: 100-continue\r\n' + length(BODY), b''))
     row('Expect: 100-continue, and a half-close', '100', post(b'Expect: 100-continue\r\n' + length(BODY), b''), HALF)
     row('Expect: 100-continue, and too much', '413', post(b'Expect: 100-continue\r\nContent-Length: 99999\r\n', b''))
+    row('Expect: 100-continue, in HTTP/1.0', 'closed',
+        post(b'Expect: 100-continue\r\n' + length(BODY), b'', first=b'POST /v1/issue HTTP/1.0\r\n'))
     row('Expect: 100-continue, with the body', '200|100 200', said(b'Expect: 100-continue\r\nConnection: close\r\n'))
     row('Expect: what nobody knows', '200|417', said(b'Expect: 200-ok\r\nConnection: close\r\n'))
     row('an override of the method', '405', said(b'X-HTTP-Method-Override: POST\r\nConnection: close\r\n', first=b'PUT /v1/issue HTTP/1.1\r\n'))

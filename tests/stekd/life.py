@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from daemon import (HELLO, JSON, RINGS, SESSION, STEKD, Connection, Stekd, ask, check, encoded, get, post, raw, rest_of,
+from daemon import (HELLO, JSON, RINGS, SESSION, STEK, STEKD, Connection, Stekd, ask, check, encoded, get, post, raw, rest_of,
                     run, wait_until)
 
 HASTY = ['--lead', '1s', '--sealing', '3s', '--lifetime', '2s', '--skew', '1s']
@@ -83,6 +83,8 @@ def it_does_not_start(folder):
             ('[listen.x]\nsocket = "/x"\nusers = ["root"]', ('users: expected',)),
             ('[listen.x]\nsocket = "/x"\nusers = ["nobody-here=shop"]', ('no user nobody-here',)),
             ('[listen.x]\nsocket = "/x"\nmode = "888"\nrealm = "shop"', ('mode: expected permissions',)),
+            ('[listen.x]\nsocket = "/x"\nclients = ["web1=shop"]', ('listen.x.clients: goes with tcp',)),
+            ('[listen.x]\nsocket = "/x"\nrealm = "shop"\nkey = "/y"', ('stekd.toml:20: listen.x.key: goes with tcp',)),
             ('[listen.x]\ntcp = "127.0.0.1:1"\nrealm = "shop"', ('certificate, key and client_ca',)),
             ('[listen.x]\nsocket = "/x"\nmode = "0600"\ngroup = "no-such"\nrealm = "shop"', ('/x: no group no-such',)),
             ('[listen.x]\nsocket = "/x"\nusers = ["root=shop", "0=blog"]', ('listen.x: 0 is given twice',)),
@@ -218,6 +220,18 @@ def reload_is_all_or_nothing(folder):
     stekd.configure(config=config)
     check(stekd.reload() and stekd.blog.exists(), 'the next one does')
 
+    kept_at_blog = Connection(stekd.blog)
+    ask(kept_at_blog, 'POST', '/v1/issue', session, JSON)
+    names = Stekd.CONFIG.replace('listen.shop', 'listen.x').replace('listen.blog', 'listen.shop').replace('listen.x', 'listen.blog')
+    stekd.configure(config=names)
+    check(stekd.reload(), 'listeners may swap their names')
+    body = json.dumps({'ticket': ticket, 'hello': HELLO})
+    for connection, reason in ((kept, 'resumes'), (kept_at_blog, 'altered')):
+        said = ask(connection, 'POST', '/v1/resume', body, JSON).json['verdict']['reason']
+        check(said == reason, f'who is connected stays at the place where it came in: {said}')
+    stekd.configure(config=config)
+    check(stekd.reload(), 'and back')
+
     stekd.configure(config=config.replace('realm = "shop"', 'mode = "0600"\nrealm = "shop"', 1))
     check(not stekd.reload(), 'the mode of a socket that is there is not changed')
     stekd.configure(config=config)
@@ -255,6 +269,31 @@ def reload_takes_no_older_ring(folder):
     check(wait_until(lambda: 'older than' in str(get(stekd.admin, '/readyz').json['warnings'])), 'and its turns leave it alone')
     check(stekd.ring.read_bytes() == before, 'as it is')
     stekd.stop()
+
+
+def a_sealed_ring(folder):
+    """Under a key-encryption key, and remembered, so that a copy of before is refused after a restart too."""
+    kek, ring = folder / 'kek', folder / 'ring.json'
+    kek.write_bytes(os.urandom(32))
+    kek.chmod(0o600)
+    subprocess.run([STEK, 'keys', 'init', '--ring', ring, '--kek', kek], check=True, capture_output=True)
+    check(b'"secret"' not in ring.read_bytes(), 'the ring is sealed')
+    stekd = Stekd(folder, top=f'remember = "{folder}/remember"', start=False)
+    code, said = stekd.refusal('--allow-unlocked')
+    check(code != 0 and 'kek' in said, f'without its key stekd does not start: {said}')
+    stekd.configure(top=f'remember = "{folder}/remember"\nkek = "{kek}"')
+    stekd.start()
+    ticket, before = stekd.issue(), ring.read_bytes()
+    check(post(stekd.admin, '/v1/rotate?force', '', None).status == 200 and ring.read_bytes() != before, 'it rotates it')
+    check(stekd.resume(ticket)['verdict']['outcome'] == 'resume', 'and tickets resume')
+    check(not stekd.events('ring_in_plain') and stekd.stop() == 0, 'no word of a ring in plain')
+    ring.write_bytes(before)
+    code, said = stekd.refusal('--allow-unlocked')
+    check(code == 1 and 'older' in said, f'the ring of before is remembered: {said}')
+    stekd.configure()
+    for name, value in (('STEK_KEK', kek), ('STEK_RING', 'file:/nowhere/ring.json')):
+        code, said = stekd.refusal('--check', env={**os.environ, name: str(value)})
+        check((code == 0) == (name == 'STEK_KEK'), f'{name} goes before the file: {said}')
 
 
 def reloads_lose_nothing(folder):
@@ -431,4 +470,4 @@ def sockets_are_passed(folder):
 
 
 run(it_starts_as_a_service, it_does_not_start, the_example_is_good, unlocked_memory, it_rotates, it_follows, reload_is_all_or_nothing,
-    reload_takes_no_older_ring, reloads_lose_nothing, nobody_waits_for_who_reads_the_log, it_drains, what_was_sent_is_answered, sockets_are_passed)
+    reload_takes_no_older_ring, a_sealed_ring, reloads_lose_nothing, nobody_waits_for_who_reads_the_log, it_drains, what_was_sent_is_answered, sockets_are_passed)

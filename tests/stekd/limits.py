@@ -145,6 +145,9 @@ def out_of_descriptors(folder):
                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
     held = [raw(stekd.shop) for _ in range(100)]
     time.sleep(0.3)
+    check(post(stekd.blog, '/v1/issue', SESSION).status == 200, 'who holds connections at one socket holds nobody up at another')
+    check(post(stekd.admin, '/v1/rotate?force', '', None).status == 200, 'nor who administers, and the ring can be written')
+    check(post(stekd.blog, '/v1/issue', SESSION).status == 200, 'which is read')
     before = cpu_of(stekd.process.pid)
     time.sleep(5)
     used = (cpu_of(stekd.process.pid) - before) / 5

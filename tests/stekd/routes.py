@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import time
 
 from daemon import (BYTES, HELLO, JSON, SECRET, SESSION, SESSION13, Connection, Stekd, ask, check, decoded, encoded, get,
                     hello_bytes, post, run)
@@ -167,6 +168,36 @@ realm = "strict"
     stekd.stop()
 
 
+def realms_have_policies(folder):
+    def place(name, *keys):
+        return f'[realm.{name}]\ndomain = "shop"\n' + '\n'.join(keys) + f'\n[listen.{name}]\nsocket = "{folder}/{name}"\nrealm = "{name}"\n'
+
+    stekd = Stekd(folder, more=place('old', 'legacy_ems = "resume"') + place('strict', 'legacy_ems = "abort"', 'cap = "1h"') +
+                  place('any', 'tls13_any_server_name = true', 'early_data = true'))
+    without = {**SESSION, 'extended_master_secret': False}
+    answer = post(folder / 'old', '/v1/issue', without)
+    check(answer.status == 200, 'legacy_ems = resume: a ticket without EMS')
+    hello = {**HELLO, 'extended_master_secret': False}
+    for path, outcome in ((folder / 'old', 'resume'), (stekd.shop, 'full_handshake'), (folder / 'strict', 'abort')):
+        verdict = stekd.resume(answer.json['ticket'], hello, path)['verdict']
+        check(verdict['outcome'] == outcome, f'legacy_ems at {path.name}: {verdict}')
+    old = {**SESSION, 'authenticated_at': int(time.time()) - 7200}
+    check(post(stekd.shop, '/v1/issue', old).status == 200, 'a session that was authenticated two hours ago')
+    check(post(folder / 'strict', '/v1/issue', old).problem == 'authentication_too_old', 'is over a cap of one')
+    hello = {'legacy_version': 'TLS 1.2', 'supported_versions': ['TLS 1.3'], 'cipher_suites': ['0x1301'], 'server_name': 'other.example',
+             'psk_key_exchange_modes': [1], 'key_share': True, 'early_data': True}
+    ticket = stekd.issue({**SESSION13, 'max_early_data_size': 1000})
+    hello['psk_identities'] = [{'identity': decoded(ticket).hex(), 'obfuscated_ticket_age': 7}]
+    check(stekd.resume(ticket, hello)['verdict']['reason'] == 'server_name_differs', 'TLS 1.3 under another name')
+    verdict = stekd.resume(ticket, hello, folder / 'any')['verdict']
+    check(verdict['outcome'] == 'resume', f'tls13_any_server_name: {verdict}')
+    hello['server_name'] = 'shop.example'
+    for path, accepted in ((stekd.shop, False), (folder / 'any', True)):
+        verdict = stekd.resume(ticket, hello, path)['verdict']
+        check((verdict.get('early_data') == 'accept') == accepted, f'early_data at {path.name}: {verdict}')
+    stekd.stop()
+
+
 def problems_have_names(folder):
     stekd = Stekd(folder)
     session, connection = json.dumps(SESSION), Connection(stekd.shop)
@@ -228,7 +259,7 @@ def strange_tickets_are_answers(folder):
         check(answer.status == 200 and answer.json['verdict']['reason'] == reason, f'{reason}: {answer.body}')
         check('session' not in answer.json, 'and no session')
     refused = stekd.events('refused')
-    check(refused and refused[0]['realm'] == 'shop' and refused[0]['reason'] == 'no_ticket', 'the log says why')
+    check(refused and refused[0]['realm'] == 'shop' and refused[0]['reason'] == 'ticket_length', 'the log says why, but not of who came without')
     for _ in range(100):
         post(stekd.shop, '/v1/resume', {'ticket': encoded(bytes(200)), 'hello': HELLO})
     told = len(stekd.events('refused'))
@@ -238,5 +269,5 @@ def strange_tickets_are_answers(folder):
     stekd.stop()
 
 
-run(a_session_comes_back, bytes_say_what_json_says, opaque_bytes_come_back, realms_are_apart, problems_have_names,
+run(a_session_comes_back, bytes_say_what_json_says, opaque_bytes_come_back, realms_are_apart, realms_have_policies, problems_have_names,
     strange_tickets_are_answers)

@@ -1,7 +1,9 @@
 """TCP with mutual TLS 1.3: a client's certificate says in which realm it is served: tls.py STEKD STEK"""
 
+import ctypes
 import http.client
 import json
+import re
 import shutil
 import ssl
 import subprocess
@@ -29,6 +31,26 @@ def certificate(folder, issuer, name, more=''):
     (folder / 'extensions').write_text(f'subjectAltName=IP:127.0.0.1,DNS:{name}\n{more}')
     openssl(folder, 'x509', '-req', '-in', f'{name}.csr', '-CA', f'{issuer}.pem', '-CAkey', f'{issuer}.key',
             '-CAcreateserial', '-days', '2', '-extfile', 'extensions', '-out', f'{name}.pem')
+
+
+def rename(folder, issuer, name, to):
+    """Gives a certificate a name that 'openssl' would not: one of over 64 characters."""
+    crypto = ctypes.CDLL('libcrypto.so.3')
+    for function in ('BIO_new_file', 'PEM_read_bio_X509', 'PEM_read_bio_PrivateKey', 'X509_NAME_new', 'EVP_sha256'):
+        getattr(crypto, function).restype = ctypes.c_void_p
+    def at(pointer):
+        return ctypes.c_void_p(pointer)
+    def opened(file, mode):
+        return at(crypto.BIO_new_file(str(folder / file).encode(), mode))
+    renamed = at(crypto.PEM_read_bio_X509(opened(f'{name}.pem', b'r'), None, None, None))
+    key = at(crypto.PEM_read_bio_PrivateKey(opened(f'{issuer}.key', b'r'), None, None, None))
+    subject, utf8 = at(crypto.X509_NAME_new()), 12
+    crypto.X509_NAME_add_entry_by_txt(subject, b'CN', utf8, to.encode(), -1, -1, 0)
+    crypto.X509_set_subject_name(renamed, subject)
+    crypto.X509_sign(renamed, key, at(crypto.EVP_sha256()))
+    file = opened(f'{name}.pem', b'w')
+    crypto.PEM_write_bio_X509(file, renamed)
+    crypto.BIO_free(file)
 
 
 def fingerprint(folder, name):
@@ -59,8 +81,9 @@ def certificates_have_realms(folder):
     for name in ('ca', 'strange'):
         authority(folder, name)
     certificate(folder, 'ca', 'server')
-    for name in ('web1', 'web2', 'web3'):
+    for name in ('web1', 'web2', 'web3', 'sly'):
         certificate(folder, 'ca', name)
+    rename(folder, 'ca', 'sly', 'sha256:' + fingerprint(folder, 'web2').replace(':', '').lower())
     certificate(folder, 'strange', 'intruder')
     (folder / 'server.key').chmod(0o600)
     listen = f'''[listen.fleet]
@@ -83,6 +106,8 @@ clients = ["web1=shop", "sha256:{fingerprint(folder, 'web2')}=blog"]
     check(stekd.resume(ticket)['verdict']['outcome'] == 'resume', 'the realm is that of the Unix socket')
     web3 = client(folder, address, 'web3')
     check(ask(web3, 'POST', '/v1/issue', session, JSON).problem == 'not_admitted', 'who is in none is told so')
+    sly = client(folder, address, 'sly')
+    check(ask(sly, 'POST', '/v1/issue', session, JSON).problem == 'not_admitted', 'a name that spells a fingerprint is none')
     check(ask(web1, 'POST', '/v1/issue', session[:-1] + ' ' * 60000 + '}', JSON).status == 200, 'a long request')
 
     check(refused(client(folder, address)), 'no certificate, no connection')
@@ -94,6 +119,13 @@ clients = ["web1=shop", "sha256:{fingerprint(folder, 'web2')}=blog"]
     check(stekd.reload(), 'another configuration')
     check(ask(web1, 'POST', '/v1/issue', session, JSON).problem == 'not_admitted', 'takes a realm from who is connected')
     check(ask(web3, 'POST', '/v1/issue', session, JSON).status == 200, 'and gives it to another')
+    for wrong, words in (
+            ('clients = ["sha256:12=shop"]', 'sha256:12 is no fingerprint'), ('users = ["root=shop"]', 'listen.fleet.users: goes with socket'),
+            ('mode = "0600"', 'listen.fleet.mode: goes with socket'), ('group = "root"', 'listen.fleet.group: goes with socket'),
+            (f'clients = ["web1=shop", "web1=blog"]', 'listen.fleet: web1 is given twice')):
+        stekd.configure(more=re.sub('clients = .*', wrong, listen) + 'realm = "shop"\n')
+        check(not stekd.reload() and words in stekd.events('not_reloaded')[-1]['text'], f'{wrong}: {stekd.events()[-1]}')
+    stekd.configure(more=listen.replace('web1=shop', 'web3=shop'))
     (folder / 'server.key').chmod(0o644)
     check(not stekd.reload() and 'chmod 600' in stekd.events('not_reloaded')[-1]['hint'], 'a key that others can read')
     (folder / 'server.key').write_text('no key')

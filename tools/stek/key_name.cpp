@@ -1,7 +1,5 @@
 #include "key_name.hpp"
 
-#include <vector>
-
 #include <fmt/core.h>
 
 #include "base/encoding.hpp"
@@ -25,9 +23,14 @@ std::vector<KeyName> names_in(const KeyRing& ring) {
 
 }  // namespace
 
-std::expected<KeyName, Complaint> key_named(const KeyRing& ring, const std::string& beginning) {
+std::vector<KeyName> keys_named(const KeyRing& ring, std::string_view beginning) {
   std::vector<KeyName> names = names_in(ring);
   std::erase_if(names, [&](const KeyName& name) { return !to_hex(name).starts_with(beginning); });
+  return names;
+}
+
+std::expected<KeyName, Complaint> key_named(const KeyRing& ring, const std::string& beginning) {
+  const std::vector<KeyName> names = keys_named(ring, beginning);
   if (names.empty()) {
     return complain(Exit::failure, fmt::format("the ring has no key {}", beginning),
                     "'stek keys list' names those it has");

@@ -23,8 +23,8 @@ std::optional<std::string> Trouble::what() const {
   return what_;
 }
 
-bool look_at_ring(Service& service, Watch& watch, Log& log, Instant now) {
-  const auto looked = service.ticketer->refresh(now);
+std::expected<void, Failure> look_at_ring(Service& service, Watch& watch, Log& log, Instant now) {
+  auto looked = service.ticketer->refresh(now);
   // Said once for as long as it lasts.
   const bool was_unreadable = watch.unreadable.exchange(!looked);
   if (looked) {
@@ -34,7 +34,7 @@ bool look_at_ring(Service& service, Watch& watch, Log& log, Instant now) {
     watch.sync_failures.fetch_add(1);
     if (!was_unreadable) log.write(Level::error, "ring_unreadable", looked.error());
   }
-  return looked.has_value();
+  return looked;
 }
 
 namespace {
@@ -97,8 +97,12 @@ Response changed(const Call& call, Event event, const RingChange& change) {
   wire::Json who = {{"generation", done->ring.generation}};
   if (call.request.peer.user) who["user"] = *call.request.peer.user;
   oversight.log.write(Level::notice, event.done, describe(*done), std::move(who));
-  look_at_ring(oversight.service, oversight.watch, oversight.log, call.now);
   oversight.watch.touched = true;
+  auto looked = look_at_ring(oversight.service, oversight.watch, oversight.log, call.now);
+  if (!looked) {
+    looked.error().message.insert(0, "the ring was changed, and is not used yet: ");
+    return failed(looked.error());
+  }
   return response_of(tool::json_of(*done, call.now));
 }
 
@@ -145,6 +149,7 @@ std::expected<Target, Failure> target_in(const Request& request) {
 }
 
 Response revoke(const Call& call) {
+  if (!call.query.empty()) return malformed("query: this route has none");
   const auto target = target_in(call.request);
   if (!target) return response_of(400, target.error());
   constexpr Event event{.done = "revoked", .failed = "not_revoked"};
@@ -155,6 +160,13 @@ Response revoke(const Call& call) {
   const auto read = read_ring(call.oversight.service, call.now);
   if (!read) return failed(read.error());
   const auto name = tool::key_named(*read, target->name);
+  if (!name && tool::keys_named(*read, target->name).size() > 1) {
+    return response_of(Problem{.status = 409,
+                               .name = "ambiguous_name",
+                               .title = "several keys begin with it",
+                               .detail = name.error().message,
+                               .hint = name.error().hint});
+  }
   if (!name) {
     return response_of(404, Failure{.error = Error::no_such_key,
                                     .message = name.error().message,
@@ -178,7 +190,7 @@ std::vector<std::string> warnings_of(const Oversight& oversight, const Health& h
                                      Instant now) {
   std::vector<std::string> warnings;
   const Seconds age = now - last_sync_of(oversight.watch);
-  // Half of what is left of a lead then remains for somebody to act.
+  // Three quarters of a lead then remain for somebody to act.
   if (age > std::max(oversight.service.lead / 4, Seconds(1))) {
     warnings.push_back(fmt::format("the ring was read last {} ago", tool::text_of(age)));
   }
@@ -272,11 +284,18 @@ Response dispatch(const Oversight& oversight, const Request& request, Instant no
     response.fields.push_back({"Allow", std::string(route->method)});
     return response;
   }
-  return route->answer({.oversight = oversight,
-                        .request = request,
-                        .query = mark == std::string_view::npos ? std::string_view()
-                                                                : request.target.substr(mark + 1),
-                        .now = now});
+  const Call call{.oversight = oversight,
+                  .request = request,
+                  .query = mark == std::string_view::npos ? std::string_view()
+                                                          : request.target.substr(mark + 1),
+                  .now = now};
+  try {
+    return route->answer(call);
+  } catch (const std::exception&) {
+    // Its text may quote a secret.
+    oversight.log.write(Level::error, "not_answered", "no memory for a request, or a bug of stekd");
+    return response_of(internal_problem);
+  }
 }
 
 bool is_administrator(const Service& service, const Peer& peer) {

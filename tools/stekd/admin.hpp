@@ -62,7 +62,7 @@ struct Oversight {
 };
 
 /// Looks at the store, and keeps `watch` up to date. The failure was told.
-bool look_at_ring(Service& service, Watch& watch, Log& log, Instant now);
+std::expected<void, Failure> look_at_ring(Service& service, Watch& watch, Log& log, Instant now);
 
 Response answer_admin_request(const Oversight& oversight, const Request& request, Instant now);
 

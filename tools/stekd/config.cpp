@@ -218,8 +218,8 @@ const std::vector<Key<ListenConfig>>& listen_keys() {
       {"key", [](ListenConfig& l, const Values& v) { return set_text(l.tls.key, v); }},
       {"client_ca", [](ListenConfig& l, const Values& v) { return set_text(l.tls.client_ca, v); }},
       {"realm", put<&ListenConfig::realm, set_text, ListenConfig>},
-      {"users", put<&ListenConfig::peers, set_peers, ListenConfig>},
-      {"clients", put<&ListenConfig::peers, set_peers, ListenConfig>},
+      {"users", put<&ListenConfig::users, set_peers, ListenConfig>},
+      {"clients", put<&ListenConfig::clients, set_peers, ListenConfig>},
   };
   return keys;
 }
@@ -364,23 +364,28 @@ std::expected<void, Complaint> check(const ListenConfig& listener, const Config&
     return file.wrong(section, "", "needs a socket or tcp, one of them",
                       "socket = \"/run/stekd/shop.sock\"");
   }
+  const bool at_path = !place.path.empty();
   const TlsFiles& tls = listener.tls;
-  const bool whole = !tls.certificate.empty() && !tls.key.empty() && !tls.client_ca.empty();
-  const bool any = !tls.certificate.empty() || !tls.key.empty() || !tls.client_ca.empty();
-  if (place.path.empty() ? !whole : any) {
-    return file.wrong(section, "",
-                      "tcp goes with certificate, key and client_ca, and a socket without",
+  if (!at_path && (tls.certificate.empty() || tls.key.empty() || tls.client_ca.empty())) {
+    return file.wrong(section, "", "tcp goes with certificate, key and client_ca",
                       "over TCP each client has to show a certificate");
   }
-  if (listener.realm.empty() && listener.peers.empty()) {
+  const std::vector<std::string_view> of_the_other =
+      at_path ? std::vector<std::string_view>{"certificate", "key", "client_ca", "clients"}
+              : std::vector<std::string_view>{"mode", "group", "users"};
+  for (const std::string_view key : of_the_other) {
+    if (line_of(file.text, section, key) == 0) continue;
+    return file.wrong(section, key, at_path ? "goes with tcp" : "goes with socket");
+  }
+  if (listener.realm.empty() && listener.users.empty() && listener.clients.empty()) {
     return file.wrong(section, "", "serves nobody", "name its realm, or its users or clients");
   }
   if (!listener.realm.empty() && !has_realm(config, listener.realm)) {
     return file.wrong(section, "realm", "no section [realm." + listener.realm + "]");
   }
-  for (const PeerConfig& peer : listener.peers) {
+  for (const PeerConfig& peer : at_path ? listener.users : listener.clients) {
     if (has_realm(config, peer.realm)) continue;
-    return file.wrong(section, place.path.empty() ? "clients" : "users",
+    return file.wrong(section, at_path ? "users" : "clients",
                       "no section [realm." + peer.realm + "]");
   }
   return {};
@@ -434,7 +439,6 @@ std::expected<Config, Complaint> read_config(const Flags& flags) {
   std::istringstream text(file->text);
   const auto items = CLI::ConfigTOML().from_config(text);
   Config config;
-  config.file = flags.file;
   if (auto once = refuse_doubles(items, *file); !once) {
     return std::unexpected(std::move(once.error()));
   }

@@ -39,16 +39,17 @@ struct RealmConfig {
 
 /// Which of several peers is served in which realm.
 struct PeerConfig {
-  std::string peer;  ///< a user's name or number; a certificate's name, or sha256:FINGERPRINT
+  std::string peer;
   std::string realm;
 };
 
 struct ListenConfig {
   std::string name;
   Place place;
-  TlsFiles tls;                   ///< where `place` is an address
-  std::string realm;              ///< of every peer that `peers` does not name; empty: none
-  std::vector<PeerConfig> peers;  ///< `users` of a Unix socket, `clients` over TLS
+  TlsFiles tls;                     ///< where `place` is an address
+  std::string realm;                ///< of every peer that is not named; empty: none
+  std::vector<PeerConfig> users;    ///< at a Unix socket, by name or number
+  std::vector<PeerConfig> clients;  ///< over TLS, by a certificate's name or sha256:FINGERPRINT
 };
 
 struct AdminConfig {
@@ -57,7 +58,6 @@ struct AdminConfig {
 };
 
 struct Config {
-  std::string file;
   tool::RingOption ring;
   bool rotate = true;
   bool allow_unlocked = false;

@@ -8,6 +8,8 @@
 
 #include <fmt/core.h>
 
+#include <sys/resource.h>
+
 #include "admin.hpp"
 #include "base/memory.hpp"
 #include "notify.hpp"
@@ -150,6 +152,22 @@ constexpr Seconds retry_interval(5);
 constexpr Seconds sample_interval(5);
 constexpr std::chrono::seconds longest_silence(10);
 
+/// Of what the process may have open, for connections: of a thread that serves tickets, by all its
+/// listeners, and of each listener that oversees.
+struct Shares {
+  std::size_t tickets;
+  std::size_t oversight;
+};
+
+/// Whatever clients do, the ring can be read and written, and who administers gets in.
+Shares shares_of_descriptors(unsigned threads) noexcept {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const std::size_t all = limit.rlim_cur;
+  const std::size_t apart = std::min<std::size_t>(all / 2, 128);
+  return {.tickets = (all - apart) / threads, .oversight = apart / 4};
+}
+
 class Daemon {
  public:
   Daemon(const Flags& flags, Log& log) : flags_(flags), log_(log) {}
@@ -160,6 +178,7 @@ class Daemon {
 
  private:
   void reload();
+  Opened<void> reload_if_there_is_memory();
   Opened<void> reload_or_leave();
   void tick(Instant now);
   void rotate_if_due(Instant now);
@@ -182,6 +201,8 @@ class Daemon {
   Watch watch_;
   Sockets sockets_;
   std::unique_ptr<Service> service_;
+  Limits limits_;
+  Shares shares_{};
   std::optional<keys::RingMark> seen_;
   Instant turn_due_{};
   Instant look_due_{};
@@ -229,7 +250,9 @@ Opened<void> Daemon::start(std::vector<Socket> passed) {
   if (!tickets) return std::unexpected(std::move(tickets.error()));
   tickets_.emplace(*std::move(tickets));
   // One thread of its own: a rotation writes and syncs files, for which no ticket waits.
-  Limits apart = service_->config.limits;
+  limits_ = service_->config.limits;
+  shares_ = shares_of_descriptors(limits_.threads);
+  Limits apart = limits_;
   apart.threads = 1;
   auto oversight = started(apart);
   if (!oversight) return std::unexpected(std::move(oversight.error()));
@@ -257,10 +280,13 @@ Opened<Daemon::Prepared> Daemon::prepare(Service& service, const Sockets& held,
   };
   std::vector<Listener> listeners;
   for (const ListenConfig& config : service.config.listeners) {
-    const auto tls = service.tls.find(config.name);
-    listeners.push_back({.name = config.name,
-                         .socket = fd_at(config.place.name()),
-                         .tls = tls == service.tls.end() ? nullptr : &tls->second});
+    const std::string& place = config.place.name();
+    const auto tls = service.tls.find(place);
+    listeners.push_back(
+        {.name = place,
+         .socket = fd_at(place),
+         .tls = tls == service.tls.end() ? nullptr : &tls->second,
+         .most_connections = shares_.tickets / service.config.listeners.size() + 1});
   }
   auto tickets = tickets_->prepare(listeners, [&service, this](const Request& request) {
     return answer_ticket_request(service, metrics_, log_, request, system_now());
@@ -268,9 +294,12 @@ Opened<Daemon::Prepared> Daemon::prepare(Service& service, const Sockets& held,
   if (!tickets) return complain(std::move(tickets.error()));
 
   constexpr std::string_view admin = "admin";
-  listeners = {{.name = std::string(admin), .socket = fd_at(service.config.admin.place.path)}};
+  listeners = {{.name = std::string(admin),
+                .socket = fd_at(service.config.admin.place.path),
+                .most_connections = shares_.oversight}};
   if (const std::string& address = service.config.metrics_listen; !address.empty()) {
-    listeners.push_back({.name = "metrics", .socket = fd_at(address)});
+    listeners.push_back(
+        {.name = "metrics", .socket = fd_at(address), .most_connections = shares_.oversight});
   }
   const Oversight oversight{.service = service,
                             .metrics = metrics_,
@@ -293,9 +322,10 @@ void Daemon::serve(Prepared prepared) {
 
 // ---- rotation
 
-/// As often as it takes to be heard of in time by who warns of a ring that was not read.
+/// As often as it takes for `/readyz` not to warn of a ring that was not read, and before a
+/// Ticketer does it by itself, while somebody waits for a ticket.
 Seconds look_interval(const Service& service) noexcept {
-  return std::clamp(service.lead / 8, Seconds(1), Seconds(10));
+  return std::clamp(service.lead / 8, Seconds(1), Seconds(8));
 }
 
 std::optional<Failure> Daemon::take_turn(Instant now) {
@@ -375,7 +405,7 @@ void Daemon::tick(Instant now) {
 
 void Daemon::reload() {
   tell_reloading();
-  if (const auto reloaded = reload_or_leave(); !reloaded) {
+  if (const auto reloaded = reload_if_there_is_memory(); !reloaded) {
     const Complaint& complaint = reloaded.error();
     log_.write(
         Level::error, "not_reloaded", complaint.message,
@@ -384,6 +414,14 @@ void Daemon::reload() {
     log_.write(Level::notice, "reloaded", status_);
   }
   tell_ready(status_);
+}
+
+Opened<void> Daemon::reload_if_there_is_memory() {
+  try {
+    return reload_or_leave();
+  } catch (const std::bad_alloc&) {
+    return complain(Exit::failure, "there was no memory to read it again", "send SIGHUP again");
+  }
 }
 
 /// All that may fail comes first.
@@ -400,7 +438,7 @@ Opened<void> Daemon::reload_or_leave() {
   if (!opened) return std::unexpected(std::move(opened.error()));
   auto prepared = prepare(**service, sockets_, *opened);
   if (!prepared) return std::unexpected(std::move(prepared.error()));
-  if ((*service)->config.limits != service_->config.limits) {
+  if ((*service)->config.limits != limits_) {
     log_.write(Level::warning, "needs_restart",
                "threads, deadline and idle are taken at the start");
   }

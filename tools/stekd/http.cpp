@@ -51,8 +51,6 @@ using Message = http::request<ReadBody, Fields>;
 using Answer = http::response<http::span_body<const std::byte>>;
 
 constexpr Milliseconds sweep_interval(50);
-/// An accept that fails for want of descriptors fails again at once, as long as there are none.
-constexpr Milliseconds accept_pause(20);
 constexpr std::size_t least_read = 1024;
 /// What a refused client may still send before its connection is closed.
 constexpr std::size_t most_discarded = std::size_t{1} << 20U;
@@ -65,11 +63,21 @@ using TlsContext = asio::ssl::context;
 using TlsContext = void;
 #endif
 
+/// A listener, as one worker has it. It is there for as long as one of its connections.
+struct Door {
+  std::string name;
+  std::shared_ptr<TlsContext> tls;
+  std::size_t most_connections;
+  Acceptor acceptor;
+  bool accepting = false;
+  std::size_t connections = 0;
+};
+
 /// A connection, as its worker sees it.
 class Link {
  public:
   virtual ~Link() = default;
-  Link() = default;
+  explicit Link(std::shared_ptr<Door> at) noexcept : door(std::move(at)) {}
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
@@ -79,15 +87,10 @@ class Link {
   /// What has been sent is still read, and ends it where that is nothing.
   virtual void hear_no_more() noexcept = 0;
 
+  const std::shared_ptr<Door> door;
   Clock::time_point deadline;
   bool idle = true;  ///< nothing of a request has come
   std::list<std::unique_ptr<Link>>::iterator place;
-};
-
-struct Door {
-  std::string name;
-  std::shared_ptr<TlsContext> tls;
-  Acceptor acceptor;
 };
 
 // ---- a thread
@@ -98,10 +101,10 @@ class Worker {
   explicit Worker(const Limits& limits)
       : limits_(limits), context_(1), sweep_(context_), swept_(Clock::now().time_since_epoch()) {}
 
-  void run() {
-    sweep_later();
+  void run() noexcept {
     while (!context_.stopped()) {
       try {
+        sweep_later();
         context_.run();
       } catch (const std::exception&) {
         // Out of memory where nothing of one connection was at fault.
@@ -112,14 +115,14 @@ class Worker {
   void stop() { context_.stop(); }
   asio::io_context& context() noexcept { return context_; }
 
-  void serve(std::vector<std::shared_ptr<Door>> doors, Handler handler) {
+  void serve(std::vector<std::shared_ptr<Door>> doors, Handler handler) noexcept {
     close_doors();
     doors_ = std::move(doors);
     handler_ = std::move(handler);
     for (const auto& door : doors_) accept_at(door);
   }
 
-  void drain() {
+  void drain() noexcept {
     draining_ = true;
     close_doors();
     for (const auto& link : links_) {
@@ -156,6 +159,7 @@ class Worker {
 
   void forget(const Link& link) noexcept {
     open_.fetch_sub(1, std::memory_order_relaxed);
+    --link.door->connections;
     links_.erase(link.place);
   }
 
@@ -179,28 +183,30 @@ class Worker {
     doors_.clear();
   }
 
-  void accept_at(const std::shared_ptr<Door>& door) {
-    door->acceptor.async_accept(context_, [this, door](const error_code& error, Socket socket) {
-      // One that was accepted while the door was closed is served all the same.
-      if (!error) welcome(*door, std::move(socket));
-      if (!door->acceptor.is_open()) return;
-      if (error) return accept_later(door);
-      accept_at(door);
-    });
+  /// What stands against it, the sweep comes back to: an accept that fails for want of descriptors
+  /// would fail again at once.
+  void accept_at(const std::shared_ptr<Door>& door) noexcept {
+    if (door->connections >= door->most_connections) return;
+    try {
+      door->acceptor.async_accept(context_, [this, door](const error_code& error, Socket socket) {
+        door->accepting = false;
+        // One that was accepted while the door was closed is served all the same.
+        if (!error) welcome(door, std::move(socket));
+        if (!error && door->acceptor.is_open()) accept_at(door);
+      });
+      door->accepting = true;
+    } catch (const std::exception&) {
+      return;
+    }
   }
 
-  void accept_later(const std::shared_ptr<Door>& door) {
-    const auto pause = std::make_shared<asio::steady_timer>(context_, accept_pause);
-    pause->async_wait([this, door, pause](const error_code& /*error*/) {
-      if (door->acceptor.is_open()) accept_at(door);
-    });
-  }
+  void welcome(const std::shared_ptr<Door>& door, Socket socket) noexcept;
 
-  void welcome(const Door& door, Socket socket) noexcept;
-
+  /// Ends what was to be swept before.
   void sweep_later() {
     sweep_.expires_after(sweep_interval);
-    sweep_.async_wait([this](const error_code& /*error*/) {
+    sweep_.async_wait([this](const error_code& error) {
+      if (error) return;
       sweep();
       sweep_later();
     });
@@ -211,6 +217,9 @@ class Worker {
     swept_.store(now.time_since_epoch(), std::memory_order_relaxed);
     for (const auto& link : links_) {
       if (now >= link->deadline) link->close();
+    }
+    for (const auto& door : doors_) {
+      if (!door->accepting) accept_at(door);
     }
   }
 
@@ -303,8 +312,9 @@ template <class Stream>
 class Connection final : public Link {
  public:
   template <class... Arguments>
-  Connection(Worker& worker, Peer peer, Arguments&&... arguments)
-      : worker_(worker),
+  Connection(Worker& worker, std::shared_ptr<Door> at, Peer peer, Arguments&&... arguments)
+      : Link(std::move(at)),
+        worker_(worker),
         stream_(std::forward<Arguments>(arguments)...),
         peer_(std::move(peer)),
         buffer_(worker.limits().header + std::size_t{65536}) {
@@ -362,6 +372,8 @@ class Connection final : public Link {
   void read_more() {
     const std::size_t spare = buffer_.capacity() - buffer_.size();
     const std::size_t left = buffer_.max_size() - buffer_.size();
+    // Beast has limits for all but a chunk's extensions and for trailers.
+    if (left == 0) return refuse(431);
     stream_.async_read_some(buffer_.prepare(std::min(std::max(spare, least_read), left)),
                             then([this](std::size_t n) { take(n); }));
   }
@@ -406,9 +418,13 @@ class Connection final : public Link {
 
   /// RFC 9110 section 10.1.1: "A server that receives a 100-continue expectation ... MUST send
   /// either 100 (Continue) status ... or a final status". It "MAY omit sending a 100 (Continue)
-  /// response if it has already received some or all of the content".
+  /// response if it has already received some or all of the content". "A server that receives a
+  /// 100-continue expectation in an HTTP/1.0 request MUST ignore that expectation."
   void answer_expectation() {
-    if (!beast::iequals(parser_->get()[http::field::expect], "100-continue")) return read_more();
+    const Message& message = parser_->get();
+    if (message.version() < 11 || !beast::iequals(message[http::field::expect], "100-continue")) {
+      return read_more();
+    }
     static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
     asio::async_write(stream_, asio::buffer(go_on),
                       then([this](std::size_t /*n*/) { read_more(); }));
@@ -451,13 +467,35 @@ class Connection final : public Link {
     answer.keep_alive(keep_alive);
     answer.content_length(response_.body.size());
     if (!only_head) answer.body() = beast::span<const std::byte>(response_.body);
-    http::async_write(stream_, *answer_,
-                      then([this, keep_alive](std::size_t /*n*/) { written(keep_alive); }));
+    send(then([this, keep_alive](std::size_t /*n*/) { written(keep_alive); }));
+  }
+
+  template <class Then>
+  void send(Then then) {
+    if constexpr (std::is_same_v<Stream, Socket>) return http::async_write(stream_, *answer_, then);
+    // What is in several pieces Asio would copy to the stack, for libssl to have it in one.
+    flatten();
+    asio::async_write(stream_, flat_.data(), then);
+  }
+
+  void flatten() {
+    flat_.clear();
+    http::response_serializer<Answer::body_type, Answer::fields_type> serializer(*answer_);
+    error_code error;
+    while (!serializer.is_done()) {
+      serializer.next(error, [&](error_code& /*error*/, const auto& buffers) {
+        const std::size_t size =
+            asio::buffer_copy(flat_.prepare(beast::buffer_bytes(buffers)), buffers);
+        flat_.commit(size);
+        serializer.consume(size);
+      });
+    }
   }
 
   void written(bool keep_alive) {
     answer_.reset();
     response_ = {};
+    wipe({static_cast<std::byte*>(flat_.data().data()), flat_.size()});
     if (refused_) return say_no_more();
     if (!keep_alive) return worker_.forget(*this);
     served_ = true;
@@ -498,6 +536,7 @@ class Connection final : public Link {
   std::string media_type_;
   Response response_;
   std::optional<Answer> answer_;
+  Buffer flat_;
   std::size_t discarded_ = 0;
   bool served_ = false;
   bool refused_ = false;
@@ -538,7 +577,7 @@ void Connection<Stream>::identify() {}
 #endif
 
 Peer peer_at(Socket& socket, const std::string& listener) {
-  Peer peer{.listener = listener, .user = std::nullopt, .process = 0, .certificate = std::nullopt};
+  Peer peer{.listener = listener, .user = std::nullopt, .certificate = std::nullopt};
   ucred credentials{};
   socklen_t size = sizeof credentials;
   sockaddr_storage address{};
@@ -551,24 +590,23 @@ Peer peer_at(Socket& socket, const std::string& listener) {
   }
   if (getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
     peer.user = credentials.uid;
-    peer.process = credentials.pid;
   }
   return peer;
 }
 
-std::unique_ptr<Link> link_over(Worker& worker, const Door& door, Socket socket) {
-  Peer peer = peer_at(socket, door.name);
+std::unique_ptr<Link> link_over(Worker& worker, const std::shared_ptr<Door>& door, Socket socket) {
+  Peer peer = peer_at(socket, door->name);
 #ifdef STEKD_TLS
-  if (door.tls != nullptr) {
-    return std::make_unique<Connection<TlsStream>>(worker, std::move(peer), std::move(socket),
-                                                   *door.tls);
+  if (door->tls != nullptr) {
+    return std::make_unique<Connection<TlsStream>>(worker, door, std::move(peer), std::move(socket),
+                                                   *door->tls);
   }
 #endif
-  return std::make_unique<Connection<Socket>>(worker, std::move(peer), std::move(socket));
+  return std::make_unique<Connection<Socket>>(worker, door, std::move(peer), std::move(socket));
 }
 
 /// Out of memory, the client sees a closed connection.
-void Worker::welcome(const Door& door, Socket socket) noexcept {
+void Worker::welcome(const std::shared_ptr<Door>& door, Socket socket) noexcept {
   try {
     links_.push_back(link_over(*this, door, std::move(socket)));
   } catch (const std::exception&) {
@@ -577,6 +615,7 @@ void Worker::welcome(const Door& door, Socket socket) noexcept {
   Link& link = *links_.back();
   link.place = std::prev(links_.end());
   open_.fetch_add(1, std::memory_order_relaxed);
+  ++door->connections;
   try {
     link.start();
   } catch (const std::exception&) {
@@ -607,8 +646,10 @@ int family_of(int socket) noexcept {
 std::expected<std::shared_ptr<Door>, Failure> door_for(const Listener& listener,
                                                        std::shared_ptr<TlsContext> tls,
                                                        Worker& worker) {
-  auto door = std::make_shared<Door>(
-      Door{.name = listener.name, .tls = std::move(tls), .acceptor = Acceptor(worker.context())});
+  auto door = std::make_shared<Door>(Door{.name = listener.name,
+                                          .tls = std::move(tls),
+                                          .most_connections = listener.most_connections,
+                                          .acceptor = Acceptor(worker.context())});
   const int copy = fcntl(listener.socket, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) return cannot_listen(listener, std::generic_category().message(errno));
   error_code error;
@@ -637,7 +678,9 @@ Tls::~Tls() = default;
 std::expected<Tls, Failure> Tls::load(const TlsFiles& files) {
   auto context = std::make_shared<TlsContext>(TlsContext::tls_server);
   SSL_CTX* native = context->native_handle();
-  // Clients keep their connections. Tickets of its own would be one more secret.
+  // Clients keep their connections. Tickets of its own would be one more secret, and what came in
+  // is one.
+  SSL_CTX_set_options(native, SSL_OP_CLEANSE_PLAINTEXT);
   SSL_CTX_set_min_proto_version(native, TLS1_3_VERSION);
   SSL_CTX_set_num_tickets(native, 0);
   SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);
@@ -679,16 +722,30 @@ struct Server::Workers {
     for (const auto& worker : workers) worker->stop();
   }
 
-  /// Has each thread do its part, and waits.
-  void on_each(const std::function<void(std::size_t)>& work) {
+  /// Has each thread do its part, and waits. `work` throws nothing.
+  template <class Work>
+  void on_each(const Work& work) noexcept {
     std::latch done(static_cast<std::ptrdiff_t>(workers.size()));
     for (std::size_t i = 0; i < workers.size(); ++i) {
-      asio::post(workers[i]->context(), [&, i] {
+      post(*workers[i], [&, i] {
         work(i);
         done.count_down();
       });
     }
     done.wait();
+  }
+
+ private:
+  /// However long it takes to get the memory: not only some of them may do it.
+  template <class Work>
+  static void post(Worker& worker, const Work& work) noexcept {
+    for (;;) {
+      try {
+        return asio::post(worker.context(), work);
+      } catch (const std::bad_alloc&) {
+        std::this_thread::sleep_for(sweep_interval);
+      }
+    }
   }
 };
 

@@ -42,9 +42,8 @@ struct ClientCertificate {
 
 /// Who is at the other end.
 struct Peer {
-  std::string listener;                          ///< name of the one that it came in by
+  std::string listener;                          ///< name of the one that it came in at
   std::optional<uid_t> user;                     ///< over a Unix socket, as of its connect(2)
-  pid_t process = 0;                             ///< likewise
   std::optional<ClientCertificate> certificate;  ///< over TLS
 };
 
@@ -81,7 +80,8 @@ struct TlsFiles {
 /// TLS 1.3 with client certificates, loaded.
 class Tls {
  public:
-  /// `Error::not_found`, `Error::malformed`, or `Error::unsuitable` in a stekd without TLS.
+  /// `Error::malformed`, also for a file that is not there, or `Error::unsuitable` in a stekd
+  /// without TLS.
   static std::expected<Tls, Failure> load(const TlsFiles& files);
 
   Tls(Tls&&) noexcept;
@@ -99,6 +99,8 @@ struct Listener {
   std::string name;
   int socket = -1;           ///< listening; stays the caller's
   const Tls* tls = nullptr;  ///< none: in plain
+  /// At a time, for each thread; others wait until one of them ends.
+  std::size_t most_connections = 1024;
 };
 
 struct Limits {

@@ -39,7 +39,8 @@ bool is_writable(int fd) noexcept {
 
 }  // namespace
 
-void Log::tell(Level level, std::string_view event, std::string_view text, Instant now,
+/// Under `mutex_`: of two that saw room for a line one would wait.
+bool Log::tell(Level level, std::string_view event, std::string_view text, Instant now,
                wire::Json more) {
   more["time"] = tool::utc(now);
   more["level"] = name_of(level);
@@ -48,13 +49,16 @@ void Log::tell(Level level, std::string_view event, std::string_view text, Insta
   std::string line = under_journald_ ? fmt::format("<{}>", static_cast<int>(level)) : "";
   line += line_of(more);
   line += '\n';
-  if (!is_writable(STDERR_FILENO)) {
-    untold_.fetch_add(1, std::memory_order_relaxed);
-    untold_ever_.fetch_add(1, std::memory_order_relaxed);
-    return;
-  }
   // In one call, so that lines stay whole. Who reads them may be gone.
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+  const bool written = is_writable(STDERR_FILENO) &&
+                       ::write(STDERR_FILENO, line.data(), line.size()) == std::ssize(line);
+  if (!written) leave_untold(1);
+  return written;
+}
+
+void Log::leave_untold(std::uint64_t lines) noexcept {
+  untold_.fetch_add(lines, std::memory_order_relaxed);
+  untold_ever_.fetch_add(lines, std::memory_order_relaxed);
 }
 
 void Log::write(Level level, std::string_view event, std::string_view text, wire::Json more) {
@@ -72,17 +76,15 @@ void Log::write(Level level, std::string_view event, const Failure& failure) {
   write(level, event, failure.message, std::move(more));
 }
 
-void Log::refusal(std::string_view event, std::string_view text, wire::Json more) {
+void Log::limited(Level level, std::string_view event, std::string_view text, wire::Json more) {
   const Instant now = system_now();
   const std::int64_t second = now.time_since_epoch().count();
   if (second_.exchange(second, std::memory_order_relaxed) != second) told_.store(0);
-  if (told_.fetch_add(1) >= refusals_per_second) {
-    untold_.fetch_add(1, std::memory_order_relaxed);
-    untold_ever_.fetch_add(1, std::memory_order_relaxed);
-    return;
-  }
-  if (const std::uint64_t untold = untold_.exchange(0); untold != 0) more["untold"] = untold;
-  tell(Level::info, event, text, now, std::move(more));
+  if (told_.fetch_add(1) >= limit_per_second) return leave_untold(1);
+  const std::uint64_t untold = untold_.exchange(0);
+  if (untold != 0) more["untold"] = untold;
+  const std::scoped_lock lock(mutex_);
+  if (!tell(level, event, text, now, std::move(more))) untold_.fetch_add(untold);
 }
 
 std::vector<LoggedEvent> Log::last() const {

@@ -38,19 +38,21 @@ class Log {
              wire::Json more = wire::Json::object());
   void write(Level level, std::string_view event, const Failure& failure);
 
-  /// Some of what clients cause as often as they like: at most `refusals_per_second` are written;
-  /// the others are counted, and the next line that is written says how many they were.
-  void refusal(std::string_view event, std::string_view text, wire::Json more);
-  static constexpr std::uint32_t refusals_per_second = 5;
+  /// Some of what clients cause as often as they like: at most `limit_per_second` are written; the
+  /// others are counted, and the next of these that is written says how many they were.
+  void limited(Level level, std::string_view event, std::string_view text, wire::Json more);
+  static constexpr std::uint32_t limit_per_second = 5;
 
-  /// The last `kept` that were no refusals, newest first.
+  /// The last `kept` without those that are limited, newest first.
   [[nodiscard]] std::vector<LoggedEvent> last() const;
   static constexpr std::size_t kept = 20;
   [[nodiscard]] std::uint64_t untold() const noexcept { return untold_ever_.load(); }
 
  private:
-  void tell(Level level, std::string_view event, std::string_view text, Instant now,
+  bool tell(Level level, std::string_view event, std::string_view text, Instant now,
             wire::Json more);
+
+  void leave_untold(std::uint64_t lines) noexcept;
 
   bool under_journald_;
   std::atomic<std::int64_t> second_{0};

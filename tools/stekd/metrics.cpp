@@ -1,9 +1,7 @@
 #include "metrics.hpp"
 
 #include <array>
-#include <atomic>
 #include <map>
-#include <mutex>
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
@@ -38,10 +36,6 @@ const Histogram::BucketBoundaries& boundaries() {
   static const Histogram::BucketBoundaries bounds = {5e-6,   10e-6, 25e-6,  50e-6, 100e-6, 250e-6,
                                                      500e-6, 1e-3,  2.5e-3, 5e-3,  10e-3};
   return bounds;
-}
-
-std::string text_in(std::string_view text) {
-  return std::string(text);
 }
 
 double seconds_of(Instant instant) noexcept {
@@ -110,12 +104,12 @@ struct Metrics::Registered {
       sealed[kind] = &seals.Add({{"kind", kind_names[kind]}});
       for (std::size_t i = 0; i < reasons; ++i) {
         const auto reason = static_cast<Reason>(i);
-        const std::string name = reason == Reason::resumes ? "ok" : text_in(name_of(reason));
+        const std::string name = reason == Reason::resumes ? "ok" : std::string(name_of(reason));
         opened[kind][i] = &opens.Add({{"kind", kind_names[kind]}, {"result", name}});
       }
     }
     for (std::size_t i = 0; i < errors; ++i) {
-      not_sealed[i] = &failures.Add({{"error", text_in(name_of(static_cast<Error>(i)))}});
+      not_sealed[i] = &failures.Add({{"error", std::string(name_of(static_cast<Error>(i)))}});
     }
   }
 };
@@ -165,7 +159,7 @@ void add_keys(Registry& registry, const KeyRing& ring, Instant now) {
   auto& family =
       BuildGauge().Name("stekd_keys").Help("keys of the ring, by phase").Register(registry);
   for (const auto& [phase, keys] : counts) {
-    family.Add({{"phase", text_in(name_of(phase))}}).Set(keys);
+    family.Add({{"phase", std::string(name_of(phase))}}).Set(keys);
   }
   const Key* active = active_key(ring, now);
   if (active == nullptr) return;

@@ -18,6 +18,8 @@ constexpr Seconds remembered(60);
 
 void History::sample(const Metrics::Totals& totals, Instant now) {
   const std::scoped_lock lock(mutex_);
+  // The clock was set back.
+  if (!samples_.empty() && now < samples_.back().at) samples_.clear();
   samples_.push_back({.at = now, .totals = totals});
   while (samples_.size() > 1 && samples_.front().at + remembered < now) samples_.pop_front();
 }

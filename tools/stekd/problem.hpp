@@ -16,6 +16,9 @@ struct Problem {
   std::string hint{};      ///< what to do
 };
 
+inline const Problem internal_problem = {
+    .status = 500, .name = "internal", .title = "no memory, or a bug of stekd"};
+
 Response response_of(const Problem& problem);
 
 /// `failure` as a problem under its own name.

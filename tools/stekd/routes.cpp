@@ -183,7 +183,7 @@ std::string hint_for(Error error) {
 std::unexpected<Response> no_ticket(const Call& call, Error error, std::string detail) {
   call.metrics.not_sealed(error);
   const bool theirs = is_of_the_session(error);
-  call.log.refusal("no_ticket", stek::text_of(error),
+  call.log.limited(Level::info, "no_ticket", stek::text_of(error),
                    {{"error", name_of(error)}, {"realm", call.realm.name}});
   Response response = response_of(Problem{.status = theirs ? 422U : 503U,
                                           .name = name_of(error),
@@ -339,7 +339,7 @@ Outcome resumption_in_bytes(const Resumption& resumption) {
   Body body = record_with_reason(messages::judgement_header, judgement_of(resumption),
                                  resumption.verdict.reason, size);
   if (resumes && !state::encode(std::span(body).last(size), session, stamp_of(session))) {
-    return refuse({.status = 500, .name = "internal", .title = "this is a bug of stekd"});
+    return refuse(internal_problem);
   }
   return answer_in_bytes(std::move(body));
 }
@@ -354,9 +354,10 @@ Response resumption_in_json(const Resumption& resumption) {
 }
 
 void tell_of(const Call& call, Metrics::Kind kind, Reason reason) {
+  if (reason == Reason::no_ticket) return;
   call.metrics.opened(kind, reason);
   if (reason == Reason::resumes) return;
-  call.log.refusal("refused", stek::text_of(reason),
+  call.log.limited(Level::info, "refused", stek::text_of(reason),
                    {{"reason", name_of(reason)}, {"realm", call.realm.name}});
 }
 
@@ -490,7 +491,7 @@ Outcome dispatch(const RouteOf& route, const Service& service, Metrics& metrics,
   }
   const Realm* realm = realm_of(service, request.peer);
   if (realm == nullptr) {
-    log.refusal("not_admitted", "a peer that the configuration serves in no realm",
+    log.limited(Level::info, "not_admitted", "a peer that the configuration serves in no realm",
                 {{"listener", request.peer.listener},
                  {"user", request.peer.user ? static_cast<std::int64_t>(*request.peer.user) : -1}});
     return refuse({.status = 403,
@@ -506,6 +507,18 @@ Outcome dispatch(const RouteOf& route, const Service& service, Metrics& metrics,
                        .now = now});
 }
 
+Outcome dispatch_safely(const RouteOf& route, const Service& service, Metrics& metrics, Log& log,
+                        const Request& request, std::string_view query, Instant now) {
+  try {
+    return dispatch(route, service, metrics, log, request, query, now);
+  } catch (const std::exception&) {
+    // Its text may quote a secret.
+    log.limited(Level::error, "not_answered", "no memory for a request, or a bug of stekd",
+                {{"path", route.path}});
+    return refuse(internal_problem);
+  }
+}
+
 }  // namespace
 
 Response answer_ticket_request(const Service& service, Metrics& metrics, Log& log,
@@ -517,7 +530,7 @@ Response answer_ticket_request(const Service& service, Metrics& metrics, Log& lo
       mark == std::string_view::npos ? std::string_view() : request.target.substr(mark + 1);
   const auto* const route = std::ranges::find(table, path, &RouteOf::path);
   const bool known = route != table.end();
-  Outcome outcome = known ? dispatch(*route, service, metrics, log, request, query, now)
+  Outcome outcome = known ? dispatch_safely(*route, service, metrics, log, request, query, now)
                           : refuse({.status = 404,
                                     .name = "not_found",
                                     .title = "there is nothing here",

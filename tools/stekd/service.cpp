@@ -9,6 +9,7 @@
 
 #include <fmt/core.h>
 
+#include "base/encoding.hpp"
 #include "base/memory.hpp"
 
 namespace stek::daemon {
@@ -90,32 +91,41 @@ Opened<void> open_realms(Service& service, Instant now) {
 
 constexpr std::string_view fingerprint_scheme = "sha256:";
 
-/// As certificates are looked up: by name, or "sha256:" and lower case.
-std::string certificate_key(std::string name) {
-  if (!name.starts_with(fingerprint_scheme)) return name;
-  std::erase(name, ':');
-  std::ranges::transform(name, name.begin(), [](char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  });
-  return name.insert(fingerprint_scheme.size() - 1, ":");
+/// As `ClientCertificate` has it, of what is written with colons or without and in any case.
+std::optional<std::string> fingerprint_in(std::string_view text) {
+  std::string digits(text.substr(fingerprint_scheme.size()));
+  std::erase(digits, ':');
+  std::array<std::byte, 32> fingerprint{};
+  if (!from_hex(fingerprint, digits)) return std::nullopt;
+  return std::string(fingerprint_scheme) + to_hex(fingerprint);
 }
 
-std::unexpected<Complaint> given_twice(const ListenConfig& config, const PeerConfig& peer) {
-  return complain(Exit::usage, fmt::format("listen.{}: {} is given twice", config.name, peer.peer),
+std::unexpected<Complaint> given_twice(std::string_view where, const PeerConfig& peer) {
+  return complain(Exit::usage, fmt::format("{}: {} is given twice", where, peer.peer),
                   "each peer is served in one realm");
 }
 
+std::unexpected<Complaint> no_fingerprint(std::string_view where, const PeerConfig& peer) {
+  return complain(Exit::usage, fmt::format("{}: {} is no fingerprint", where, peer.peer),
+                  "sha256: and the 64 hex digits that 'openssl x509 -noout -fingerprint -sha256' "
+                  "prints");
+}
+
 Opened<Admission> admission_of(const ListenConfig& config) {
-  Admission admission{.anybody = config.realm, .users = {}, .certificates = {}};
-  for (const PeerConfig& peer : config.peers) {
-    if (config.place.path.empty()) {
-      const auto key = certificate_key(peer.peer);
-      if (!admission.certificates.emplace(key, peer.realm).second) return given_twice(config, peer);
-      continue;
-    }
-    const auto user = user_for(peer.peer, "listen." + config.name);
+  Admission admission;
+  admission.anybody = config.realm;
+  const std::string where = "listen." + config.name;
+  for (const PeerConfig& peer : config.users) {
+    const auto user = user_for(peer.peer, where);
     if (!user) return std::unexpected(user.error());
-    if (!admission.users.emplace(*user, peer.realm).second) return given_twice(config, peer);
+    if (!admission.users.emplace(*user, peer.realm).second) return given_twice(where, peer);
+  }
+  for (const PeerConfig& peer : config.clients) {
+    const bool by_name = !peer.peer.starts_with(fingerprint_scheme);
+    const auto key = by_name ? peer.peer : fingerprint_in(peer.peer);
+    if (!key) return no_fingerprint(where, peer);
+    auto& certificates = by_name ? admission.names : admission.fingerprints;
+    if (!certificates.emplace(*key, peer.realm).second) return given_twice(where, peer);
   }
   return admission;
 }
@@ -133,7 +143,7 @@ Opened<void> open_tls(Service& service, const ListenConfig& config) {
   if (auto closed = refuse_exposed(config.tls.key); !closed) return closed;
   auto tls = Tls::load(config.tls);
   if (!tls) return complain(std::move(tls.error()));
-  service.tls.emplace(config.name, *std::move(tls));
+  service.tls.emplace(config.place.name(), *std::move(tls));
   return {};
 }
 
@@ -141,7 +151,7 @@ Opened<void> admit(Service& service) {
   for (const ListenConfig& config : service.config.listeners) {
     auto admission = admission_of(config);
     if (!admission) return std::unexpected(std::move(admission.error()));
-    service.listeners.emplace(config.name, *std::move(admission));
+    service.listeners.emplace(config.place.name(), *std::move(admission));
     if (!config.place.path.empty()) continue;
     if (auto loaded = open_tls(service, config); !loaded) return loaded;
   }
@@ -198,10 +208,11 @@ std::string_view realm_name(const Admission& admission, const Peer& peer) noexce
     if (user != admission.users.end()) return user->second;
   }
   if (peer.certificate) {
-    const auto& certificates = admission.certificates;
-    auto found = certificates.find(peer.certificate->fingerprint);
-    if (found == certificates.end()) found = certificates.find(peer.certificate->common_name);
-    if (found != certificates.end()) return found->second;
+    const auto& [fingerprints, names] = std::tie(admission.fingerprints, admission.names);
+    const auto pinned = fingerprints.find(peer.certificate->fingerprint);
+    if (pinned != fingerprints.end()) return pinned->second;
+    const auto named = names.find(peer.certificate->common_name);
+    if (named != names.end()) return named->second;
   }
   return admission.anybody;
 }

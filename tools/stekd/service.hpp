@@ -23,7 +23,8 @@ struct Realm {
 struct Admission {
   std::string anybody;  ///< empty: nobody but these
   std::map<uid_t, std::string> users;
-  std::map<std::string, std::string, std::less<>> certificates;  ///< by name or fingerprint
+  std::map<std::string, std::string, std::less<>> fingerprints;  ///< of certificates
+  std::map<std::string, std::string, std::less<>> names;         ///< likewise
 };
 
 struct Service {
@@ -31,6 +32,7 @@ struct Service {
   std::unique_ptr<FileStore> store;
   std::optional<Ticketer> ticketer;
   std::map<std::string, Realm, std::less<>> realms;
+  /// By the names of their places: a connection that stays over a reload stays where it came in.
   std::map<std::string, Admission> listeners;
   std::map<std::string, Tls> tls;  ///< of those listeners that have any
   std::vector<uid_t> administrators;

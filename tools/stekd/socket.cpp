@@ -63,19 +63,17 @@ bool is_something_else(const std::string& path) noexcept {
   return lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode);
 }
 
-bool somebody_answers(const UnixAddress& at) noexcept {
+bool nobody_answers(const UnixAddress& at) noexcept {
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  const bool answers = fd >= 0 && (connect(fd, generic(at), at.size) == 0 || errno == EAGAIN);
+  const bool refused = fd >= 0 && connect(fd, generic(at), at.size) != 0 && errno == ECONNREFUSED;
   close(fd);
-  return answers;
+  return refused;
 }
 
 /// Others get in from when the mode is what it shall be, not before.
 int bind_closed(int fd, const UnixAddress& at) noexcept {
-  const mode_t before = umask(0777);
-  const int bound = bind(fd, generic(at), at.size);
-  umask(before);
-  return bound;
+  const int closed = fchmod(fd, 0);
+  return closed == 0 ? bind(fd, generic(at), at.size) : closed;
 }
 
 std::optional<gid_t> group_named(const std::string& name) {
@@ -156,7 +154,7 @@ std::expected<Socket, Failure> Socket::listen_at(const Place& place) {
 std::expected<Socket, Failure> Socket::listen_at_path(const Place& place) {
   const auto at = unix_address(place.path);
   if (is_a_socket(place.path)) {
-    if (somebody_answers(*at)) {
+    if (!nobody_answers(*at)) {
       return refused(Error::already_there, place, "another server answers there",
                      "stop it, or give this one another path");
     }
