@@ -54,7 +54,7 @@ std::vector<Block> blocks() {
       {"SealedRing", wire::text_of(keys::sealed_record)},
       {"Issued", wire::text_of(messages::issued_header, messages::issued_ticket)},
       {"Offer", wire::text_of("Offer", messages::offer)},
-      {"Resumed", wire::text_of(messages::judgement_header, messages::why)},
+      {"Resumed", wire::text_of(messages::resumed_header, messages::why)},
       {"Labelled", wire::text_of("Labelled", messages::labelled)},
       {"Unsealed", wire::text_of(messages::unsealed_header, messages::why)},
   };

@@ -10,6 +10,10 @@ namespace stek {
 namespace messages {
 
 inline constexpr std::size_t longest = 0xffff;
+/// The first size class of a session's state between stekd and its clients.
+inline constexpr std::size_t smallest_state = 128;
+/// Of a request, by default.
+inline constexpr std::size_t longest_body = 65536;
 
 /// Of one ticket; behind it lie as many vectors as were asked for.
 struct Issued {
@@ -34,7 +38,7 @@ inline constexpr wire::Vectors offer{wire::Vector<&Offer::ticket, std::uint16_t,
     "ticket", "none: those that the hello offers"}};
 
 /// A verdict in numbers; behind it lies the state of a session that resumes.
-struct Judgement {
+struct Resumed {
   std::uint8_t outcome = 0;  ///< 1, 2 and 3, in the order of `Outcome`
   Alert alert = Alert::none;
   bool renew = false;
@@ -44,16 +48,16 @@ struct Judgement {
   std::uint16_t selected_identity = 0;
   ReplayIdentity replay_identity{};
 };
-inline constexpr wire::Header judgement_header{
+inline constexpr wire::Header resumed_header{
     "Resumed",
-    wire::Field<&Judgement::outcome>{"outcome", "1 resume, 2 full handshake, 3 abort"},
-    wire::Field<&Judgement::alert>{"alert", "to abort with, else 0"},
-    wire::Flags<&Judgement::renew, &Judgement::early_data>{
+    wire::Field<&Resumed::outcome>{"outcome", "1 resume, 2 full handshake, 3 abort"},
+    wire::Field<&Resumed::alert>{"alert", "to abort with, else 0"},
+    wire::Flags<&Resumed::renew, &Resumed::early_data>{
         "flags", {"renew", "early_data"}, {"hand out a fresh ticket", "accept it"}},
-    wire::Field<&Judgement::age>{"age", "of the ticket, seconds"},
-    wire::Field<&Judgement::cipher_suite>{"cipher_suite", "to select, else 0"},
-    wire::Field<&Judgement::selected_identity>{"selected_identity", "TLS 1.3, else 0"},
-    wire::Field<&Judgement::replay_identity>{"replay_identity", "with early_data, else 0"},
+    wire::Field<&Resumed::age>{"age", "of the ticket, seconds"},
+    wire::Field<&Resumed::cipher_suite>{"cipher_suite", "to select, else 0"},
+    wire::Field<&Resumed::selected_identity>{"selected_identity", "TLS 1.3, else 0"},
+    wire::Field<&Resumed::replay_identity>{"replay_identity", "with early_data, else 0"},
 };
 
 /// Opaque bytes to be sealed, or a ticket of them, lie behind the label.

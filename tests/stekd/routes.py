@@ -172,7 +172,7 @@ def realms_have_policies(folder):
     def place(name, *keys):
         return f'[realm.{name}]\ndomain = "shop"\n' + '\n'.join(keys) + f'\n[listen.{name}]\nsocket = "{folder}/{name}"\nrealm = "{name}"\n'
 
-    stekd = Stekd(folder, more=place('old', 'legacy_ems = "resume"') + place('strict', 'legacy_ems = "abort"', 'cap = "1h"') +
+    stekd = Stekd(folder, more=place('old', 'legacy_ems = "resume"') + place('strict', 'legacy_ems = "abort"', 'cap = "1h"', 'cap_tls13 = "90m"') +
                   place('any', 'tls13_any_server_name = true', 'early_data = true'))
     without = {**SESSION, 'extended_master_secret': False}
     answer = post(folder / 'old', '/v1/issue', without)
@@ -184,6 +184,9 @@ def realms_have_policies(folder):
     old = {**SESSION, 'authenticated_at': int(time.time()) - 7200}
     check(post(stekd.shop, '/v1/issue', old).status == 200, 'a session that was authenticated two hours ago')
     check(post(folder / 'strict', '/v1/issue', old).problem == 'authentication_too_old', 'is over a cap of one')
+    for minutes, problem in ((80, None), (100, 'authentication_too_old')):
+        old = {**SESSION13, 'authenticated_at': int(time.time()) - 60 * minutes}
+        check(post(folder / 'strict', '/v1/issue', old).problem == problem, f'in TLS 1.3 under a cap of its own: {minutes}')
     hello = {'legacy_version': 'TLS 1.2', 'supported_versions': ['TLS 1.3'], 'cipher_suites': ['0x1301'], 'server_name': 'other.example',
              'psk_key_exchange_modes': [1], 'key_share': True, 'early_data': True}
     ticket = stekd.issue({**SESSION13, 'max_early_data_size': 1000})

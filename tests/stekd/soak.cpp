@@ -249,7 +249,7 @@ class Soak {
     const bool session = line.what == What::resume;
     wire::Reader in(body);
     line.opened = in.u8() == 1 ? 1 : 0;
-    in.bytes(session ? messages::judgement_header.size - 1 : 0);
+    in.bytes(session ? messages::resumed_header.size - 1 : 0);
     const Bytes reason = in.vector<std::uint8_t>(1, 255);
     std::memcpy(line.reason.data(), reason.data(), std::min(reason.size(), line.reason.size()));
     if (line.opened == 0) return;

@@ -8,34 +8,11 @@
 #include "key_name.hpp"
 #include "keys_change.hpp"
 #include "keys_text.hpp"
+#include "page.hpp"
 #include "problem.hpp"
 #include "time_text.hpp"
 
 namespace stek::daemon {
-
-std::optional<std::string> Trouble::exchange(std::optional<std::string> what) {
-  const std::scoped_lock lock(mutex_);
-  return std::exchange(what_, std::move(what));
-}
-
-std::optional<std::string> Trouble::what() const {
-  const std::scoped_lock lock(mutex_);
-  return what_;
-}
-
-std::expected<void, Failure> look_at_ring(Service& service, Watch& watch, Log& log, Instant now) {
-  auto looked = service.ticketer->refresh(now);
-  // Said once for as long as it lasts.
-  const bool was_unreadable = watch.unreadable.exchange(!looked);
-  if (looked) {
-    watch.last_sync = now.time_since_epoch().count();
-    if (was_unreadable) log.write(Level::notice, "ring_readable", "the ring can be read again");
-  } else {
-    watch.sync_failures.fetch_add(1);
-    if (!was_unreadable) log.write(Level::error, "ring_unreadable", looked.error());
-  }
-  return looked;
-}
 
 namespace {
 
@@ -43,20 +20,11 @@ namespace {
 struct Call {
   const Oversight& oversight;
   const Request& request;
-  std::string_view query;
   Instant now;
 };
 
 Response failed(const Failure& failure) {
   return response_of(503, failure);
-}
-
-Response malformed(std::string detail, std::string hint = {}) {
-  return response_of(Problem{.status = 400,
-                             .name = name_of(Error::malformed),
-                             .title = text_of(Error::malformed),
-                             .detail = std::move(detail),
-                             .hint = std::move(hint)});
 }
 
 // ---- the ring
@@ -107,11 +75,12 @@ Response changed(const Call& call, Event event, const RingChange& change) {
 }
 
 Response rotate(const Call& call) {
-  const std::string_view query = call.query;
+  const std::string_view query = call.request.query;
   if (!query.empty() && query != "now" && query != "force") {
-    return malformed("query: expected now, force or nothing",
-                     "nothing does what is due; now rotates once all machines have the next key; "
-                     "force does not wait for them");
+    return response_of(
+        malformed("query: expected now, force or nothing",
+                  "nothing does what is due; now rotates once all machines have the next key; "
+                  "force does not wait for them"));
   }
   constexpr Event event{.done = "rotated", .failed = "not_rotated"};
   return changed(call, event, [&](KeyRing ring) {
@@ -149,7 +118,7 @@ std::expected<Target, Failure> target_in(const Request& request) {
 }
 
 Response revoke(const Call& call) {
-  if (!call.query.empty()) return malformed("query: this route has none");
+  if (!call.request.query.empty()) return response_of(malformed("query: this route has none"));
   const auto target = target_in(call.request);
   if (!target) return response_of(400, target.error());
   constexpr Event event{.done = "revoked", .failed = "not_revoked"};
@@ -271,26 +240,11 @@ constexpr auto table = std::to_array<RouteOf>({
 
 Response dispatch(const Oversight& oversight, const Request& request, Instant now,
                   bool only_what_tells) {
-  const std::size_t mark = request.target.find('?');
-  const std::string_view path = request.target.substr(0, mark);
-  const auto* const route = std::ranges::find(table, path, &RouteOf::path);
-  if (route == table.end() || (only_what_tells && !route->only_tells)) {
-    return response_of(
-        Problem{.status = 404, .name = "not_found", .title = "there is nothing here"});
-  }
-  if (request.method != route->method) {
-    Response response = response_of(Problem{
-        .status = 405, .name = "method_not_allowed", .title = "this route takes another method"});
-    response.fields.push_back({"Allow", std::string(route->method)});
-    return response;
-  }
-  const Call call{.oversight = oversight,
-                  .request = request,
-                  .query = mark == std::string_view::npos ? std::string_view()
-                                                          : request.target.substr(mark + 1),
-                  .now = now};
+  const auto* const route = std::ranges::find(table, request.path, &RouteOf::path);
+  if (route == table.end() || (only_what_tells && !route->only_tells)) return not_found();
+  if (request.method != route->method) return method_not_allowed(route->method);
   try {
-    return route->answer(call);
+    return route->answer({.oversight = oversight, .request = request, .now = now});
   } catch (const std::exception&) {
     // Its text may quote a secret.
     oversight.log.write(Level::error, "not_answered", "no memory for a request, or a bug of stekd");

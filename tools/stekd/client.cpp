@@ -26,14 +26,10 @@ namespace state = stek::state;
 
 namespace {
 
-/// stekd takes no longer body.
-constexpr std::size_t longest_body = 65536;
 /// A request's lines before its body, and a good deal more than stekd's answers have.
 constexpr std::size_t longest_head = 4096;
 /// A verdict and the largest session, or a ticket of it.
 constexpr std::size_t longest_answer = longest_head + stek::max_ticket + 512;
-/// The first size class of a session between stekd and its clients.
-constexpr std::size_t smallest_state = 128;
 
 using Nothing = std::unexpected<Trouble>;
 
@@ -62,40 +58,40 @@ std::optional<Reason> reason_named(Bytes bytes) noexcept {
   return std::nullopt;
 }
 
-std::optional<stek::Verdict> verdict_of(const messages::Judgement& judgement, Bytes why) noexcept {
+std::optional<stek::Verdict> verdict_of(const messages::Resumed& resumed, Bytes why) noexcept {
   const auto reason = reason_named(why);
-  const auto outcome = static_cast<stek::Outcome>(judgement.outcome - 1);
-  if (!reason || judgement.outcome < 1 || outcome > stek::Outcome::abort) return std::nullopt;
+  const auto outcome = static_cast<stek::Outcome>(resumed.outcome - 1);
+  if (!reason || resumed.outcome < 1 || outcome > stek::Outcome::abort) return std::nullopt;
   stek::Verdict verdict{.outcome = outcome,
                         .reason = *reason,
-                        .alert = judgement.alert,
-                        .renew = judgement.renew,
-                        .age = judgement.age,
-                        .cipher_suite = judgement.cipher_suite};
-  if (judgement.early_data) {
+                        .alert = resumed.alert,
+                        .renew = resumed.renew,
+                        .age = resumed.age,
+                        .cipher_suite = resumed.cipher_suite};
+  if (resumed.early_data) {
     verdict.early_data = stek::EarlyData::accept;
-    verdict.replay_identity = judgement.replay_identity;
+    verdict.replay_identity = resumed.replay_identity;
   }
   return verdict;
 }
 
 std::optional<stek::Resumption> resumption_in(Bytes body) noexcept {
-  constexpr auto& header = messages::judgement_header;
-  messages::Judgement judgement;
-  if (body.size() < header.size || !header.decode(body.first<header.size>(), judgement)) {
+  constexpr auto& header = messages::resumed_header;
+  messages::Resumed resumed;
+  if (body.size() < header.size || !header.decode(body.first<header.size>(), resumed)) {
     return std::nullopt;
   }
   stek::wire::Reader in(body.subspan(header.size));
   messages::Why why;
   messages::why.decode(in, why);
-  const auto verdict = verdict_of(judgement, why.reason);
+  const auto verdict = verdict_of(resumed, why.reason);
   if (!in.ok() || !verdict) return std::nullopt;
   stek::Resumption resumption;
   resumption.verdict = *verdict;
-  resumption.selected_identity = judgement.selected_identity;
+  resumption.selected_identity = resumed.selected_identity;
   const bool resumes = verdict->outcome == stek::Outcome::resume;
   const bool whole =
-      resumes ? state::decode(resumption.session, in.rest(), smallest_state) : in.empty();
+      resumes ? state::decode(resumption.session, in.rest(), messages::smallest_state) : in.empty();
   if (!whole) return std::nullopt;
   return resumption;
 }
@@ -208,7 +204,7 @@ struct Client::Head {
 Client::Client(std::string path, Deadline deadline)
     : path_(std::move(path)),
       deadline_(deadline),
-      sent_(longest_head + longest_body),
+      sent_(longest_head + messages::longest_body),
       received_(longest_answer) {}
 
 Client::~Client() {
@@ -216,7 +212,7 @@ Client::~Client() {
 }
 
 std::expected<stek::Ticket, Trouble> Client::issue(const Session& session, Room room) noexcept {
-  const auto size = state::size_of(session, smallest_state);
+  const auto size = state::size_of(session, messages::smallest_state);
   if (!size) return Nothing(Trouble::unsuitable);
   const Room body = Room(sent_).subspan(longest_head, *size);
   if (!state::encode(body, session, stamp_for(session))) return Nothing(Trouble::unsuitable);
@@ -228,7 +224,8 @@ std::expected<stek::Ticket, Trouble> Client::issue(const Session& session, Room 
 Answer Client::resume(Bytes ticket, Bytes hello) noexcept {
   const messages::Offer offer{.ticket = ticket};
   const std::size_t size = messages::offer.size(offer) + hello.size();
-  if (ticket.size() > messages::longest || hello.size() > longest_body || size > longest_body) {
+  if (ticket.size() > messages::longest || hello.size() > messages::longest_body ||
+      size > messages::longest_body) {
     return full_handshake(Trouble::unsuitable);
   }
   stek::wire::Writer out(Room(sent_).subspan(longest_head, size));

@@ -77,6 +77,6 @@ struct Flags {
 };
 
 /// Reads the file, and checks all that can be checked without looking elsewhere.
-std::expected<Config, tool::Complaint> read_config(const Flags& flags);
+tool::Or<Config> read_config(const Flags& flags);
 
 }  // namespace stek::daemon

@@ -1,23 +1,22 @@
 #include "daemon.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
-#include <map>
 
 #include <fmt/core.h>
 
-#include <sys/resource.h>
-
 #include "admin.hpp"
 #include "base/memory.hpp"
+#include "listening.hpp"
 #include "notify.hpp"
 #include "output.hpp"
 #include "rotator.hpp"
 #include "routes.hpp"
 #include "service.hpp"
-#include "socket.hpp"
 
 namespace stek::daemon {
 namespace {
@@ -25,85 +24,6 @@ namespace {
 using tool::complain;
 using tool::Complaint;
 using tool::Exit;
-
-template <class T>
-using Opened = std::expected<T, Complaint>;
-
-// ---- sockets
-
-/// By the name of its place.
-using Sockets = std::map<std::string, Socket>;
-
-std::vector<Place> places_of(const Config& config) {
-  std::vector<Place> places;
-  for (const ListenConfig& listener : config.listeners) places.push_back(listener.place);
-  places.push_back(config.admin.place);
-  if (!config.metrics_listen.empty()) {
-    places.push_back({.path = {}, .mode = {}, .group = {}, .address = config.metrics_listen});
-  }
-  return places;
-}
-
-Opened<void> refuse_unfit_places(const Config& config) {
-  for (const Place& place : places_of(config)) {
-    if (auto flaw = flaw_of(place)) {
-      return complain(Exit::usage, std::move(flaw->message), std::move(flaw->hint));
-    }
-  }
-  return {};
-}
-
-/// A socket that is there already stays as it was made.
-Opened<void> refuse_other_modes(const Config& next, const Config& now) {
-  for (const Place& place : places_of(next)) {
-    for (const Place& held : places_of(now)) {
-      if (held.name() != place.name() || (held.mode == place.mode && held.group == place.group)) {
-        continue;
-      }
-      return complain(Exit::failure,
-                      place.name() + ": the mode or group of a socket does not change in a reload",
-                      "restart stekd to have it made anew");
-    }
-  }
-  return {};
-}
-
-/// Those of `config` that are not in `held`.
-Opened<Sockets> open_missing(const Config& config, const Sockets& held) {
-  Sockets opened;
-  for (const Place& place : places_of(config)) {
-    if (held.contains(place.name())) continue;
-    auto socket = Socket::listen_at(place);
-    if (!socket) return complain(std::move(socket.error()));
-    opened.emplace(place.name(), *std::move(socket));
-  }
-  return opened;
-}
-
-/// Sockets that the service manager passed, each at the place that the configuration has for it.
-Opened<Sockets> placed(std::vector<Socket> passed, const Config& config) {
-  Sockets sockets;
-  const std::vector<Place> places = places_of(config);
-  for (Socket& socket : passed) {
-    const auto place =
-        std::ranges::find_if(places, [&](const Place& there) { return is_at(socket, there); });
-    if (place == places.end()) {
-      return complain(
-          Exit::failure,
-          fmt::format("a socket at {} was passed, and no listener is there", socket.bound_to()),
-          "the socket unit and the configuration have to name the same places");
-    }
-    sockets.emplace(place->name(), std::move(socket));
-  }
-  return sockets;
-}
-
-void close_surplus(Sockets& sockets, const Config& config) {
-  const std::vector<Place> places = places_of(config);
-  std::erase_if(sockets, [&](const auto& socket) {
-    return std::ranges::find(places, socket.first, &Place::name) == places.end();
-  });
-}
 
 // ---- signals
 
@@ -172,14 +92,14 @@ class Daemon {
  public:
   Daemon(const Flags& flags, Log& log) : flags_(flags), log_(log) {}
 
-  Opened<void> start(std::vector<Socket> passed);
+  tool::Or<void> start(std::vector<Socket> passed);
   void run(const sigset_t& signals);
   void stop();
 
  private:
   void reload();
-  Opened<void> reload_if_there_is_memory();
-  Opened<void> reload_or_leave();
+  tool::Or<void> reload_if_there_is_memory();
+  tool::Or<void> reload_or_leave();
   void tick(Instant now);
   void rotate_if_due(Instant now);
   void warn_of_lapses(Instant now);
@@ -191,7 +111,7 @@ class Daemon {
     Server::Prepared tickets;
     Server::Prepared oversight;
   };
-  Opened<Prepared> prepare(Service& service, const Sockets& held, const Sockets& opened);
+  tool::Or<Prepared> prepare(Service& service, const Sockets& held, const Sockets& opened);
   void serve(Prepared prepared);
 
   const Flags& flags_;
@@ -216,7 +136,7 @@ class Daemon {
 };
 
 /// Before the first secret is read.
-Opened<void> guard_memory(const Config& config, Log& log) {
+tool::Or<void> guard_memory(const Config& config, Log& log) {
   auto failure = guard_process_memory();
   if (!failure) return {};
   if (!config.allow_unlocked) return complain(*std::move(failure));
@@ -224,13 +144,13 @@ Opened<void> guard_memory(const Config& config, Log& log) {
   return {};
 }
 
-Opened<Server> started(const Limits& limits) {
+tool::Or<Server> started(const Limits& limits) {
   auto server = Server::start(limits);
   if (!server) return complain(std::move(server.error()));
   return *std::move(server);
 }
 
-Opened<void> Daemon::start(std::vector<Socket> passed) {
+tool::Or<void> Daemon::start(std::vector<Socket> passed) {
   auto config = read_config(flags_);
   if (!config) return std::unexpected(std::move(config.error()));
   if (auto fit = refuse_unfit_places(*config); !fit) return fit;
@@ -272,8 +192,8 @@ Opened<void> Daemon::start(std::vector<Socket> passed) {
   return {};
 }
 
-Opened<Daemon::Prepared> Daemon::prepare(Service& service, const Sockets& held,
-                                         const Sockets& opened) {
+tool::Or<Daemon::Prepared> Daemon::prepare(Service& service, const Sockets& held,
+                                           const Sockets& opened) {
   const auto fd_at = [&](const std::string& place) {
     const auto found = held.find(place);
     return (found == held.end() ? opened.at(place) : found->second).fd();
@@ -285,7 +205,7 @@ Opened<Daemon::Prepared> Daemon::prepare(Service& service, const Sockets& held,
     listeners.push_back(
         {.name = place,
          .socket = fd_at(place),
-         .tls = tls == service.tls.end() ? nullptr : &tls->second,
+         .tls = tls == service.tls.end() ? Tls() : tls->second,
          .most_connections = shares_.tickets / service.config.listeners.size() + 1});
   }
   auto tickets = tickets_->prepare(listeners, [&service, this](const Request& request) {
@@ -416,7 +336,7 @@ void Daemon::reload() {
   tell_ready(status_);
 }
 
-Opened<void> Daemon::reload_if_there_is_memory() {
+tool::Or<void> Daemon::reload_if_there_is_memory() {
   try {
     return reload_or_leave();
   } catch (const std::bad_alloc&) {
@@ -425,7 +345,7 @@ Opened<void> Daemon::reload_if_there_is_memory() {
 }
 
 /// All that may fail comes first.
-Opened<void> Daemon::reload_or_leave() {
+tool::Or<void> Daemon::reload_or_leave() {
   auto config = read_config(flags_);
   if (!config) return std::unexpected(std::move(config.error()));
   const Instant now = system_now();
@@ -474,8 +394,13 @@ void Daemon::stop() {
              "no more connections; those there are finish their requests");
   // Those that were passed stay open at who passed them, and what connects waits there.
   sockets_.clear();
-  tickets_->drain(service_->config.grace);
-  oversight_->drain(service_->config.grace);
+  const auto end = std::chrono::steady_clock::now() + service_->config.grace;
+  const auto left = [&] {
+    const auto time = end - std::chrono::steady_clock::now();
+    return std::max(std::chrono::duration_cast<Milliseconds>(time), Milliseconds(0));
+  };
+  tickets_->drain(left());
+  oversight_->drain(left());
   log_.write(Level::notice, "stopped", "");
 }
 
@@ -498,8 +423,9 @@ tool::Result check_configuration(const Flags& flags) {
   auto config = read_config(flags);
   if (!config) return std::unexpected(std::move(config.error()));
   if (auto fit = refuse_unfit_places(*config); !fit) return std::unexpected(std::move(fit.error()));
-  // What may be locked is for the daemon's own unit to say.
+  // What may be locked is for the daemon's own unit to say, and what it remembers to write.
   config->allow_unlocked = true;
+  config->ring.remember.clear();
   const auto service = open_service(*std::move(config), nullptr, system_now());
   if (!service) return std::unexpected(service.error());
   return tool::print("configuration good\n");

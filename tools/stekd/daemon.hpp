@@ -10,7 +10,7 @@ namespace stek::daemon {
 /// Until SIGTERM or SIGINT. A complaint is why it did not start.
 tool::Result run_daemon(const Flags& flags, Log& log);
 
-/// Opens and reads all that `flags` name, but listens nowhere and changes nothing.
+/// Opens and reads all that `flags` name but what `remember` has, listens nowhere, changes nothing.
 tool::Result check_configuration(const Flags& flags);
 
 }  // namespace stek::daemon

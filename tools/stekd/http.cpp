@@ -24,12 +24,11 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-#ifdef STEKD_TLS
-#include <boost/asio/ssl.hpp>
-#endif
 
-#include "base/encoding.hpp"
 #include "problem.hpp"
+#ifdef STEKD_TLS
+#include "tls_context.hpp"
+#endif
 
 namespace stek::daemon {
 namespace {
@@ -57,16 +56,10 @@ constexpr std::size_t most_discarded = std::size_t{1} << 20U;
 
 class Worker;
 
-#ifdef STEKD_TLS
-using TlsContext = asio::ssl::context;
-#else
-using TlsContext = void;
-#endif
-
 /// A listener, as one worker has it. It is there for as long as one of its connections.
 struct Door {
   std::string name;
-  std::shared_ptr<TlsContext> tls;
+  Tls tls;
   std::size_t most_connections;
   Acceptor acceptor;
   bool accepting = false;
@@ -325,7 +318,7 @@ class Connection final : public Link {
 #ifdef STEKD_TLS
     if constexpr (!std::is_same_v<Stream, Socket>) {
       return stream_.async_handshake(asio::ssl::stream_base::server, then([this] {
-                                       identify();
+                                       peer_.certificate = certificate_of(*stream_.native_handle());
                                        next_request();
                                      }));
     }
@@ -356,8 +349,6 @@ class Connection final : public Link {
       }
     };
   }
-
-  void identify();
 
   void next_request() {
     parser_.emplace();
@@ -433,9 +424,12 @@ class Connection final : public Link {
   void answer() {
     const Message& message = parser_->get();
     const bool only_head = message.method() == http::verb::head;
+    const std::string_view target = origin_form(view_of(message.target()));
+    const std::size_t mark = std::min(target.find('?'), target.size());
     Response response = worker_.answer(
         {.method = only_head ? std::string_view("GET") : view_of(message.method_string()),
-         .target = origin_form(view_of(message.target())),
+         .path = target.substr(0, mark),
+         .query = target.substr(std::min(mark + 1, target.size())),
          .media_type = media_type_,
          .body = std::as_bytes(std::span(message.body())),
          .peer = peer_});
@@ -545,35 +539,6 @@ class Connection final : public Link {
 
 #ifdef STEKD_TLS
 using TlsStream = asio::ssl::stream<Socket>;
-
-std::string common_name_of(const X509& certificate) {
-  std::array<char, 256> text{};
-  const int size = X509_NAME_get_text_by_NID(X509_get_subject_name(&certificate), NID_commonName,
-                                             text.data(), static_cast<int>(text.size()));
-  // A zero inside would make one name look like another.
-  const std::string_view name(text.data(), static_cast<std::size_t>(std::max(size, 0)));
-  return name.find('\0') == std::string_view::npos ? std::string(name) : std::string();
-}
-
-std::string fingerprint_of(const X509& certificate) {
-  std::array<unsigned char, 32> digest{};
-  if (X509_digest(&certificate, EVP_sha256(), digest.data(), nullptr) != 1) return {};
-  return "sha256:" + to_hex(std::as_bytes(std::span(digest)));
-}
-
-template <class Stream>
-void Connection<Stream>::identify() {
-  if constexpr (std::is_same_v<Stream, TlsStream>) {
-    const std::unique_ptr<X509, decltype(&X509_free)> certificate(
-        SSL_get1_peer_certificate(stream_.native_handle()), X509_free);
-    if (certificate == nullptr) return;
-    peer_.certificate = {.common_name = common_name_of(*certificate),
-                         .fingerprint = fingerprint_of(*certificate)};
-  }
-}
-#else
-template <class Stream>
-void Connection<Stream>::identify() {}
 #endif
 
 Peer peer_at(Socket& socket, const std::string& listener) {
@@ -599,7 +564,7 @@ std::unique_ptr<Link> link_over(Worker& worker, const std::shared_ptr<Door>& doo
 #ifdef STEKD_TLS
   if (door->tls != nullptr) {
     return std::make_unique<Connection<TlsStream>>(worker, door, std::move(peer), std::move(socket),
-                                                   *door->tls);
+                                                   door->tls->ssl);
   }
 #endif
   return std::make_unique<Connection<Socket>>(worker, door, std::move(peer), std::move(socket));
@@ -643,11 +608,9 @@ int family_of(int socket) noexcept {
   return family;
 }
 
-std::expected<std::shared_ptr<Door>, Failure> door_for(const Listener& listener,
-                                                       std::shared_ptr<TlsContext> tls,
-                                                       Worker& worker) {
+std::expected<std::shared_ptr<Door>, Failure> door_for(const Listener& listener, Worker& worker) {
   auto door = std::make_shared<Door>(Door{.name = listener.name,
-                                          .tls = std::move(tls),
+                                          .tls = listener.tls,
                                           .most_connections = listener.most_connections,
                                           .acceptor = Acceptor(worker.context())});
   const int copy = fcntl(listener.socket, F_DUPFD_CLOEXEC, 0);
@@ -662,52 +625,6 @@ std::expected<std::shared_ptr<Door>, Failure> door_for(const Listener& listener,
 }
 
 }  // namespace
-
-// ---- TLS
-
-struct Tls::Loaded {
-  std::shared_ptr<TlsContext> context;
-};
-
-Tls::Tls(std::unique_ptr<Loaded> loaded) noexcept : loaded_(std::move(loaded)) {}
-Tls::Tls(Tls&&) noexcept = default;
-Tls& Tls::operator=(Tls&&) noexcept = default;
-Tls::~Tls() = default;
-
-#ifdef STEKD_TLS
-std::expected<Tls, Failure> Tls::load(const TlsFiles& files) {
-  auto context = std::make_shared<TlsContext>(TlsContext::tls_server);
-  SSL_CTX* native = context->native_handle();
-  // Clients keep their connections. Tickets of its own would be one more secret, and what came in
-  // is one.
-  SSL_CTX_set_options(native, SSL_OP_CLEANSE_PLAINTEXT);
-  SSL_CTX_set_min_proto_version(native, TLS1_3_VERSION);
-  SSL_CTX_set_num_tickets(native, 0);
-  SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);
-  error_code error;
-  const auto failed = [&](const std::string& file) {
-    return std::unexpected(Failure{.error = Error::malformed,
-                                   .message = file + ": " + error.message(),
-                                   .hint = "certificate, key and client_ca are files in PEM"});
-  };
-  context->use_certificate_chain_file(files.certificate, error);
-  if (error) return failed(files.certificate);
-  context->use_private_key_file(files.key, TlsContext::pem, error);
-  if (error) return failed(files.key);
-  context->load_verify_file(files.client_ca, error);
-  if (error) return failed(files.client_ca);
-  context->set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert, error);
-  if (error) return failed(files.client_ca);
-  SSL_CTX_set_client_CA_list(native, SSL_load_client_CA_file(files.client_ca.c_str()));
-  return Tls(std::make_unique<Loaded>(Loaded{.context = std::move(context)}));
-}
-#else
-std::expected<Tls, Failure> Tls::load(const TlsFiles& /*files*/) {
-  return std::unexpected(Failure{.error = Error::unsuitable,
-                                 .message = "this stekd was built without TLS",
-                                 .hint = "build it where OpenSSL 3 is found"});
-}
-#endif
 
 // ---- the server
 
@@ -788,8 +705,7 @@ std::expected<Server::Prepared, Failure> Server::prepare(const std::vector<Liste
     parts->handlers.push_back(handler);
     auto& doors = parts->doors.emplace_back();
     for (const Listener& listener : listeners) {
-      auto tls = listener.tls == nullptr ? nullptr : listener.tls->loaded_->context;
-      auto door = door_for(listener, std::move(tls), *worker);
+      auto door = door_for(listener, *worker);
       if (!door) return std::unexpected(std::move(door.error()));
       doors.push_back(*std::move(door));
     }

@@ -10,9 +10,10 @@
 // its own. A handler is called on all of them at once and should not take long: what it does, the
 // other connections of its thread wait for.
 //
-// A connection has `deadline` from its first byte, and a new one from its beginning, to have a
-// request whole; between requests it may be idle for longer. What is late, or is no HTTP, is
-// closed. Bodies are wiped when they have been read and when they have been written.
+// A client has `deadline` to have a request whole: for its first one since it was accepted, for
+// each other one since that one's first byte. Between requests it may be idle for longer. What is
+// late is closed, and what is no HTTP, behind an answer. Bodies are wiped when they have been read
+// and when they have been written.
 #pragma once
 
 #include <sys/types.h>
@@ -29,16 +30,12 @@
 #include <stek/error.hpp>
 #include <stek/secret.hpp>
 
+#include "tls.hpp"
+
 namespace stek::daemon {
 
 using Body = std::vector<std::byte, WipingAllocator<std::byte>>;
 using Milliseconds = std::chrono::milliseconds;
-
-/// What a client proved to be with its certificate.
-struct ClientCertificate {
-  std::string common_name;  ///< of its subject; empty when that has none
-  std::string fingerprint;  ///< "sha256:" and 64 hex digits, of the certificate
-};
 
 /// Who is at the other end.
 struct Peer {
@@ -50,7 +47,8 @@ struct Peer {
 /// Valid while the handler runs.
 struct Request {
   std::string_view method;
-  std::string_view target;      ///< path and query, not decoded
+  std::string_view path;        ///< not decoded
+  std::string_view query;       ///< likewise, behind the first '?'
   std::string_view media_type;  ///< in lower case, without parameters; empty when there is none
   Bytes body;
   const Peer& peer;
@@ -70,35 +68,10 @@ struct Response {
 
 using Handler = std::function<Response(const Request&)>;
 
-/// PEM files of a server that asks each client for a certificate.
-struct TlsFiles {
-  std::string certificate;  ///< with its chain
-  std::string key;
-  std::string client_ca;
-};
-
-/// TLS 1.3 with client certificates, loaded.
-class Tls {
- public:
-  /// `Error::malformed`, also for a file that is not there, or `Error::unsuitable` in a stekd
-  /// without TLS.
-  static std::expected<Tls, Failure> load(const TlsFiles& files);
-
-  Tls(Tls&&) noexcept;
-  Tls& operator=(Tls&&) noexcept;
-  ~Tls();
-
- private:
-  friend class Server;
-  struct Loaded;
-  explicit Tls(std::unique_ptr<Loaded> loaded) noexcept;
-  std::unique_ptr<Loaded> loaded_;
-};
-
 struct Listener {
   std::string name;
-  int socket = -1;           ///< listening; stays the caller's
-  const Tls* tls = nullptr;  ///< none: in plain
+  int socket = -1;    ///< listening; stays the caller's
+  Tls tls = nullptr;  ///< empty: in plain
   /// At a time, for each thread; others wait until one of them ends.
   std::size_t most_connections = 1024;
 };

@@ -18,19 +18,19 @@ constexpr std::string_view footer =
     "  ring, kek, remember      as 'stek keys' has them; STEK_RING, STEK_KEK\n"
     "  rotate = true            false: the ring is followed, and others rotate it\n"
     "  threads = 1              event loops for tickets\n"
-    "  deadline = \"2s\"          for a request, from its first byte\n"
+    "  deadline = \"2s\"          for a request; for the first, since its connection came\n"
     "  idle = \"60s\"             of a connection between two\n"
     "  grace = \"5s\"             for what is under way when SIGTERM comes\n"
     "  metrics_listen           such as \"127.0.0.1:9464\": metrics and page, read-only\n"
     "  allow_unlocked = false   true: run though memory cannot be locked\n"
     "  [admin]                  socket, mode, group, users\n"
-    "  [realm.NAME]             domain, context, labels, lifetime, cap, legacy_ems,\n"
+    "  [realm.NAME]             domain, context, labels, lifetime, cap, cap_tls13, legacy_ems,\n"
     "                           require_client_identity, early_data, tls13_any_server_name\n"
     "  [listen.NAME]            socket, mode, group; or tcp, certificate, key, client_ca;\n"
     "                           realm, and users or clients such as [\"www-data=shop\"]\n"
     "\n"
     "SIGHUP reads it again, all or nothing. SIGTERM drains. Logs are lines of JSON on standard\n"
-    "error. Exit codes: 0 done, 1 failure, 2 usage, 4 store unreachable\n";
+    "error. Exit codes: 0 done, 1 failure, 2 usage, 4 store or socket unreachable\n";
 
 struct Command {
   Flags flags;

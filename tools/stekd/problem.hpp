@@ -19,9 +19,17 @@ struct Problem {
 inline const Problem internal_problem = {
     .status = 500, .name = "internal", .title = "no memory, or a bug of stekd"};
 
+/// 400, where the request itself is wrong. `detail` says what and where.
+Problem malformed(std::string detail, std::string hint = {});
+
 Response response_of(const Problem& problem);
 
 /// `failure` as a problem under its own name.
 Response response_of(unsigned status, const Failure& failure);
+
+/// 404.
+Response not_found(std::string hint = {});
+/// 405. `allowed` is the method that the route takes.
+Response method_not_allowed(std::string_view allowed);
 
 }  // namespace stek::daemon

@@ -19,9 +19,6 @@ using tool::complain;
 using tool::Complaint;
 using tool::Exit;
 
-template <class T>
-using Opened = std::expected<T, Complaint>;
-
 std::optional<uid_t> user_named(const std::string& name) {
   uid_t number = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
@@ -34,7 +31,7 @@ std::optional<uid_t> user_named(const std::string& name) {
   return found->pw_uid;
 }
 
-Opened<uid_t> user_for(const std::string& name, std::string_view where) {
+tool::Or<uid_t> user_for(const std::string& name, std::string_view where) {
   const auto user = user_named(name);
   if (user) return *user;
   return complain(Exit::usage, fmt::format("{}: no user {}", where, name),
@@ -44,7 +41,7 @@ Opened<uid_t> user_for(const std::string& name, std::string_view where) {
 // ---- the ring
 
 /// A ring that nobody has rotated for so long is an old copy, or the clock is wrong.
-Opened<void> refuse_expired(const KeyRing& ring, Instant now) {
+tool::Or<void> refuse_expired(const KeyRing& ring, Instant now) {
   const bool all = std::ranges::all_of(
       ring.keys, [&](const Key& key) { return phase_of(key, now) == Phase::expired; });
   if (!all) return {};
@@ -53,12 +50,12 @@ Opened<void> refuse_expired(const KeyRing& ring, Instant now) {
                   "new key");
 }
 
-Opened<void> refuse_unlocked(const Service& service, Instant now) {
+tool::Or<void> refuse_unlocked(const Service& service, Instant now) {
   if (service.config.allow_unlocked || service.ticketer->health(now).memory_locked) return {};
   return complain(memory_unlocked(std::size_t{1} << 20U));
 }
 
-Opened<void> open_ring(Service& service, const Service* before, Instant now) {
+tool::Or<void> open_ring(Service& service, const Service* before, Instant now) {
   auto store = tool::store_named(service.config.ring);
   if (!store) return std::unexpected(std::move(store.error()));
   service.store = std::make_unique<FileStore>(*std::move(store));
@@ -76,7 +73,7 @@ Opened<void> open_ring(Service& service, const Service* before, Instant now) {
   return {};
 }
 
-Opened<void> open_realms(Service& service, Instant now) {
+tool::Or<void> open_realms(Service& service, Instant now) {
   for (const RealmConfig& config : service.config.realms) {
     auto tickets = service.ticketer->with_policy(config.domain, config.policy, now);
     if (!tickets) return complain(std::move(tickets.error()));
@@ -111,7 +108,7 @@ std::unexpected<Complaint> no_fingerprint(std::string_view where, const PeerConf
                   "prints");
 }
 
-Opened<Admission> admission_of(const ListenConfig& config) {
+tool::Or<Admission> admission_of(const ListenConfig& config) {
   Admission admission;
   admission.anybody = config.realm;
   const std::string where = "listen." + config.name;
@@ -131,7 +128,7 @@ Opened<Admission> admission_of(const ListenConfig& config) {
 }
 
 /// The key of a server's certificate is as secret as a ring.
-Opened<void> refuse_exposed(const std::string& file) {
+tool::Or<void> refuse_exposed(const std::string& file) {
   struct stat status{};
   if (stat(file.c_str(), &status) != 0 || (status.st_mode & (S_IROTH | S_IWOTH)) == 0) return {};
   return complain(Failure{.error = Error::exposed,
@@ -139,15 +136,15 @@ Opened<void> refuse_exposed(const std::string& file) {
                           .hint = "chmod 600 " + file});
 }
 
-Opened<void> open_tls(Service& service, const ListenConfig& config) {
+tool::Or<void> open_tls(Service& service, const ListenConfig& config) {
   if (auto closed = refuse_exposed(config.tls.key); !closed) return closed;
-  auto tls = Tls::load(config.tls);
+  auto tls = load_tls(config.tls);
   if (!tls) return complain(std::move(tls.error()));
   service.tls.emplace(config.place.name(), *std::move(tls));
   return {};
 }
 
-Opened<void> admit(Service& service) {
+tool::Or<void> admit(Service& service) {
   for (const ListenConfig& config : service.config.listeners) {
     auto admission = admission_of(config);
     if (!admission) return std::unexpected(std::move(admission.error()));
@@ -166,10 +163,10 @@ Opened<void> admit(Service& service) {
 
 }  // namespace
 
-Opened<std::unique_ptr<Service>> open_service(Config config, const Service* before, Instant now) {
+tool::Or<std::unique_ptr<Service>> open_service(Config config, const Service* before, Instant now) {
   auto service = std::make_unique<Service>();
   service->config = std::move(config);
-  Opened<void> opened = admit(*service);
+  tool::Or<void> opened = admit(*service);
   if (opened) opened = open_ring(*service, before, now);
   if (opened) opened = open_realms(*service, now);
   // Only now are there keys to lock.

@@ -43,9 +43,7 @@ struct Service {
 /// Opens all that `config` names but its sockets. Refuses a ring of which every key has expired,
 /// one that may not follow that of `before`, which is nullptr at the start, and memory that cannot
 /// be locked unless that is allowed.
-std::expected<std::unique_ptr<Service>, tool::Complaint> open_service(Config config,
-                                                                      const Service* before,
-                                                                      Instant now);
+tool::Or<std::unique_ptr<Service>> open_service(Config config, const Service* before, Instant now);
 
 /// What stands against taking `next` for the ring that `service` uses. That may be newer than the
 /// one that was opened: somebody else rotates or revokes too.

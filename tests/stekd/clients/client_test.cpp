@@ -557,9 +557,9 @@ TEST_CASE("a verdict is malformed unless all of it is right") {
   Wire state(state::size_of(session, 128).value());
   REQUIRE(state::encode(state, session, stamp_of(session)));
   const auto answer_with = [](std::uint8_t outcome, std::string_view reason, Bytes rest) {
-    Wire body(messages::judgement_header.size);
-    messages::judgement_header.encode(Room(body).first<messages::judgement_header.size>(),
-                                      messages::Judgement{.outcome = outcome});
+    Wire body(messages::resumed_header.size);
+    messages::resumed_header.encode(Room(body).first<messages::resumed_header.size>(),
+                                      messages::Resumed{.outcome = outcome});
     append_vector(body, 1, std::as_bytes(std::span(reason)));
     append(body, rest);
     return http({reinterpret_cast<const char*>(body.data()), body.size()});
