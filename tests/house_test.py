@@ -51,7 +51,7 @@ FENCED = {
     'openssl/': lambda path, room: room in ('adapters', 'tools', 'tests'),
     'wolfssl/': lambda path, room: room in ('adapters', 'tools', 'tests'),
     'gnutls/': lambda path, room: room == 'tests',
-    'boost/': lambda path, room: path.name == 'http.cpp',
+    'boost/': lambda path, room: path.name in ('http.cpp', 'tls_context.hpp'),
     'prometheus/': lambda path, room: path.name == 'metrics.cpp',
     'CLI/': lambda path, room: room == 'tools',
     'doctest/': lambda path, room: room == 'tests',

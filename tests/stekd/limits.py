@@ -148,6 +148,10 @@ def out_of_descriptors(folder):
     check(post(stekd.blog, '/v1/issue', SESSION).status == 200, 'who holds connections at one socket holds nobody up at another')
     check(post(stekd.admin, '/v1/rotate?force', '', None).status == 200, 'nor who administers, and the ring can be written')
     check(post(stekd.blog, '/v1/issue', SESSION).status == 200, 'which is read')
+    for _ in range(4):
+        check(stekd.reload(), 'it reloads')
+        time.sleep(0.2)
+    check(post(stekd.blog, '/v1/issue', SESSION).status == 200, 'nor are there more of them by reloads')
     before = cpu_of(stekd.process.pid)
     time.sleep(5)
     used = (cpu_of(stekd.process.pid) - before) / 5

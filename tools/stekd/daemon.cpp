@@ -97,6 +97,10 @@ class Daemon {
   void stop();
 
  private:
+  tool::Or<void> open(Config config, Instant now);
+  tool::Or<void> start_servers();
+  tool::Or<void> listen(Sockets held);
+  void tell_started();
   void reload();
   tool::Or<void> reload_if_there_is_memory();
   tool::Or<void> reload_or_leave();
@@ -112,6 +116,11 @@ class Daemon {
     Server::Prepared oversight;
   };
   tool::Or<Prepared> prepare(Service& service, const Sockets& held, const Sockets& opened);
+  using SocketAt = std::function<int(const std::string& place)>;
+  std::expected<Server::Prepared, Failure> prepare_tickets(const Service& service,
+                                                           const SocketAt& socket_at);
+  std::expected<Server::Prepared, Failure> prepare_oversight(Service& service,
+                                                             const SocketAt& socket_at);
   void serve(Prepared prepared);
 
   const Flags& flags_;
@@ -157,31 +166,51 @@ tool::Or<void> Daemon::start(std::vector<Socket> passed) {
   if (auto guarded = guard_memory(*config, log_); !guarded) return guarded;
   auto held = placed(std::move(passed), *config);
   if (!held) return std::unexpected(std::move(held.error()));
-  const Instant now = system_now();
-  auto service = open_service(*std::move(config), nullptr, now);
+  if (auto opened = open(*std::move(config), system_now()); !opened) return opened;
+  if (auto started = start_servers(); !started) return started;
+  if (auto listening = listen(*std::move(held)); !listening) return listening;
+  tell_started();
+  return {};
+}
+
+tool::Or<void> Daemon::open(Config config, Instant now) {
+  auto service = open_service(std::move(config), nullptr, now);
   if (!service) return std::unexpected(std::move(service.error()));
   service_ = *std::move(service);
   seen_ = service_->mark;
   if (auto failure = take_turn(now)) return complain(*std::move(failure));
-  look_at_ring(*service_, watch_, log_, now);
-  auto opened = open_missing(service_->config, *held);
-  if (!opened) return std::unexpected(std::move(opened.error()));
-  auto tickets = started(service_->config.limits);
+  // A failure is told, and told again to whoever asks.
+  [[maybe_unused]] const auto looked = look_at_ring(*service_, watch_, log_, now);
+  return {};
+}
+
+tool::Or<void> Daemon::start_servers() {
+  limits_ = service_->config.limits;
+  shares_ = shares_of_descriptors(limits_.threads);
+  auto tickets = started(limits_);
   if (!tickets) return std::unexpected(std::move(tickets.error()));
   tickets_.emplace(*std::move(tickets));
   // One thread of its own: a rotation writes and syncs files, for which no ticket waits.
-  limits_ = service_->config.limits;
-  shares_ = shares_of_descriptors(limits_.threads);
   Limits apart = limits_;
   apart.threads = 1;
   auto oversight = started(apart);
   if (!oversight) return std::unexpected(std::move(oversight.error()));
   oversight_.emplace(*std::move(oversight));
-  auto prepared = prepare(*service_, *held, *opened);
+  return {};
+}
+
+tool::Or<void> Daemon::listen(Sockets held) {
+  auto opened = open_missing(service_->config, held);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  auto prepared = prepare(*service_, held, *opened);
   if (!prepared) return std::unexpected(std::move(prepared.error()));
-  sockets_ = *std::move(held);
+  sockets_ = std::move(held);
   sockets_.merge(*opened);
   serve(*std::move(prepared));
+  return {};
+}
+
+void Daemon::tell_started() {
   if (tool::is_plain_on_disk(service_->config.ring, service_->store->path())) {
     log_.write(Level::warning, "ring_in_plain", "the ring is in plain on a disk; kek seals it");
   }
@@ -189,37 +218,48 @@ tool::Or<void> Daemon::start(std::vector<Socket> passed) {
   for (const auto& [name, socket] : sockets_) places.push_back(socket.bound_to());
   log_.write(Level::notice, "started", status_, {{"listening", std::move(places)}});
   tell_ready(status_);
-  return {};
 }
 
 tool::Or<Daemon::Prepared> Daemon::prepare(Service& service, const Sockets& held,
                                            const Sockets& opened) {
-  const auto fd_at = [&](const std::string& place) {
+  const auto socket_at = [&](const std::string& place) {
     const auto found = held.find(place);
     return (found == held.end() ? opened.at(place) : found->second).fd();
   };
+  auto tickets = prepare_tickets(service, socket_at);
+  if (!tickets) return complain(std::move(tickets.error()));
+  auto oversight = prepare_oversight(service, socket_at);
+  if (!oversight) return complain(std::move(oversight.error()));
+  return Prepared{.tickets = *std::move(tickets), .oversight = *std::move(oversight)};
+}
+
+std::expected<Server::Prepared, Failure> Daemon::prepare_tickets(const Service& service,
+                                                                 const SocketAt& socket_at) {
+  const std::size_t share = (shares_.tickets / service.config.listeners.size()) + 1;
   std::vector<Listener> listeners;
   for (const ListenConfig& config : service.config.listeners) {
     const std::string& place = config.place.name();
     const auto tls = service.tls.find(place);
-    listeners.push_back(
-        {.name = place,
-         .socket = fd_at(place),
-         .tls = tls == service.tls.end() ? Tls() : tls->second,
-         .most_connections = shares_.tickets / service.config.listeners.size() + 1});
+    listeners.push_back({.name = place,
+                         .socket = socket_at(place),
+                         .tls = tls == service.tls.end() ? Tls() : tls->second,
+                         .most_connections = share});
   }
-  auto tickets = tickets_->prepare(listeners, [&service, this](const Request& request) {
+  return tickets_->prepare(listeners, [&service, this](const Request& request) {
     return answer_ticket_request(service, metrics_, log_, request, system_now());
   });
-  if (!tickets) return complain(std::move(tickets.error()));
+}
 
+std::expected<Server::Prepared, Failure> Daemon::prepare_oversight(Service& service,
+                                                                   const SocketAt& socket_at) {
   constexpr std::string_view admin = "admin";
-  listeners = {{.name = std::string(admin),
-                .socket = fd_at(service.config.admin.place.path),
-                .most_connections = shares_.oversight}};
+  const std::size_t share = shares_.oversight;
+  std::vector<Listener> listeners = {{.name = std::string(admin),
+                                      .socket = socket_at(service.config.admin.place.path),
+                                      .most_connections = share}};
   if (const std::string& address = service.config.metrics_listen; !address.empty()) {
     listeners.push_back(
-        {.name = "metrics", .socket = fd_at(address), .most_connections = shares_.oversight});
+        {.name = "metrics", .socket = socket_at(address), .most_connections = share});
   }
   const Oversight oversight{.service = service,
                             .metrics = metrics_,
@@ -227,12 +267,10 @@ tool::Or<Daemon::Prepared> Daemon::prepare(Service& service, const Sockets& held
                             .watch = watch_,
                             .history = history_,
                             .tickets = *tickets_};
-  auto told = oversight_->prepare(listeners, [=](const Request& request) {
+  return oversight_->prepare(listeners, [=](const Request& request) {
     return request.peer.listener == admin ? answer_admin_request(oversight, request, system_now())
                                           : answer_public_request(oversight, request, system_now());
   });
-  if (!told) return complain(std::move(told.error()));
-  return Prepared{.tickets = *std::move(tickets), .oversight = *std::move(told)};
 }
 
 void Daemon::serve(Prepared prepared) {

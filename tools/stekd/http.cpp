@@ -63,7 +63,8 @@ struct Door {
   std::size_t most_connections;
   Acceptor acceptor;
   bool accepting = false;
-  std::size_t connections = 0;
+  /// Shared with those that were in its place before a reload, whose connections stay.
+  std::shared_ptr<std::size_t> connections = std::make_shared<std::size_t>(0);
 };
 
 /// A connection, as its worker sees it.
@@ -109,6 +110,11 @@ class Worker {
   asio::io_context& context() noexcept { return context_; }
 
   void serve(std::vector<std::shared_ptr<Door>> doors, Handler handler) noexcept {
+    for (const auto& door : doors) {
+      const auto before =
+          std::ranges::find(doors_, door->name, [](const auto& held) { return held->name; });
+      if (before != doors_.end()) door->connections = (*before)->connections;
+    }
     close_doors();
     doors_ = std::move(doors);
     handler_ = std::move(handler);
@@ -152,7 +158,7 @@ class Worker {
 
   void forget(const Link& link) noexcept {
     open_.fetch_sub(1, std::memory_order_relaxed);
-    --link.door->connections;
+    --*link.door->connections;
     links_.erase(link.place);
   }
 
@@ -179,7 +185,7 @@ class Worker {
   /// What stands against it, the sweep comes back to: an accept that fails for want of descriptors
   /// would fail again at once.
   void accept_at(const std::shared_ptr<Door>& door) noexcept {
-    if (door->connections >= door->most_connections) return;
+    if (*door->connections >= door->most_connections) return;
     try {
       door->acceptor.async_accept(context_, [this, door](const error_code& error, Socket socket) {
         door->accepting = false;
@@ -580,7 +586,7 @@ void Worker::welcome(const std::shared_ptr<Door>& door, Socket socket) noexcept 
   Link& link = *links_.back();
   link.place = std::prev(links_.end());
   open_.fetch_add(1, std::memory_order_relaxed);
-  ++door->connections;
+  ++*door->connections;
   try {
     link.start();
   } catch (const std::exception&) {
