@@ -482,7 +482,7 @@ class Connection final : public Link {
     flat_.clear();
     http::response_serializer<Answer::body_type, Answer::fields_type> serializer(*answer_);
     error_code error;
-    while (!serializer.is_done()) {
+    while (!serializer.is_done() && !error) {
       serializer.next(error, [&](error_code& /*error*/, const auto& buffers) {
         const std::size_t size =
             asio::buffer_copy(flat_.prepare(beast::buffer_bytes(buffers)), buffers);
