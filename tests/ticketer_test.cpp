@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <barrier>
 #include <set>
 #include <thread>
 
@@ -814,6 +815,30 @@ TEST_CASE("threads issue and resume while keys rotate and domains come") {
   const Health health = ticketer->health(noon + Seconds(clock.load()));
   CHECK_EQ(health.resumed, resumed);
   CHECK_EQ(health.issued, sealed);
+}
+
+TEST_CASE("threads that issue their first ticket at the same instant do not disturb each other") {
+  // More than have room on one page of the places that readers take.
+  constexpr std::ptrdiff_t many = 200;
+  auto ticketer = Ticketer::standalone({}, {}, noon);
+  REQUIRE(ticketer);
+  const auto tickets = ticketer->in("", {}, noon).value();
+  const Session session = test::typical_session();
+  std::barrier start(many);
+  std::atomic<std::ptrdiff_t> issued = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (std::ptrdiff_t i = 0; i < many; ++i) {
+      threads.emplace_back([&] {
+        std::array<std::byte, max_ticket> room;
+        start.arrive_and_wait();
+        issued += tickets.issue(session, room, noon).has_value() ? 1 : 0;
+        // None gives its place to another.
+        start.arrive_and_wait();
+      });
+    }
+  }
+  CHECK_EQ(issued, many);
 }
 
 TEST_CASE("a clock that ran ahead and came back costs tickets until the next look, and no longer") {

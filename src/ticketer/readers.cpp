@@ -41,12 +41,13 @@ Page* make_page() noexcept {
 }
 
 void add(Page* page) noexcept {
-  Page* head = pages.load(std::memory_order_relaxed);
+  // Another thread may just have made it.
+  Page* head = pages.load(std::memory_order_acquire);
   do {
     page->next = head;
     page->first_number = head == nullptr ? 0 : head->first_number + Page::slots;
   } while (!pages.compare_exchange_weak(head, page, std::memory_order_release,
-                                        std::memory_order_relaxed));
+                                        std::memory_order_acquire));
 }
 
 struct Taken {
