@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from daemon import RINGS, SECRET, SESSION, Stekd, ask, check, decoded, get, post, run, wait_until
+from daemon import RINGS, SECRET, SESSION, Stekd, ask, check, decoded, get, post, rest_of, run, wait_until
 
 
 def ring_of(stekd):
@@ -197,6 +197,8 @@ def metrics_for_others(folder):
     for method, target in (('GET', '/v1/ring'), ('POST', '/v1/rotate'), ('POST', '/v1/revoke'), ('POST', '/v1/issue')):
         check(ask(connection, method, target).status == 404, f'{target} is not')
     check(ask(connection, 'POST', '/metrics').status == 405, 'only to be read')
+    stekd.configure()
+    check(stekd.reload() and rest_of(connection.sock) == b'', 'who reads it is gone when it is')
     stekd.stop()
 
 

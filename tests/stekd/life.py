@@ -93,6 +93,10 @@ def it_does_not_start(folder):
             ('[realm.shop]\nlabels = ["x"]', ('stekd.toml:17: realm.shop: given twice',)),
             *((f'metrics_listen = "{address}"', (f'{address}: not an address and a port', '127.0.0.1:9464'))
               for address in ('foo', ':9', '127.0.0.1', '127.0.0.1:', '127.0.0.1:99999', '127.0.0.1:+1', 'localhost:9464')),
+            (f'[listen.x]\nsocket = "{stekd.folder}/./shop"\nrealm = "shop"', ('another listener',)),
+            (f'[listen.x]\nsocket = "{stekd.folder}//admin"\nrealm = "shop"', ('another listener',)),
+            ('[listen.x] # where\nsocket = "/x"\nrealm = "shop"', ('stekd.toml:17: [listen.x]: a section has its line for itself',)),
+            ('[listen.x]\nsocket = "/x"\n# socket = "/z"\nsocket = "/y" # where\nrealm = "shop"', ('stekd.toml:20: listen.x.socket: given twice',)),
             (f'[listen.x]\nsocket = "{stekd.shop}"\nrealm = "shop"', ('another listener',))):
         top, more = ('', wrong) if wrong.startswith('[') else (wrong, '')
         stekd.configure(top, more, good)
@@ -194,6 +198,8 @@ def reload_is_all_or_nothing(folder):
     stekd.configure(more=more.format(folder=folder))
     check(stekd.reload() and stekd.hears('RELOADING=1\nMONOTONIC_USEC='), 'a new configuration is taken')
     check(stekd.resume(ticket, path=folder / 'new')['verdict']['outcome'] == 'resume', 'with its new listener')
+    kept_at_new = Connection(folder / 'new')
+    check(ask(kept_at_new, 'POST', '/v1/issue', session, JSON).status == 200, 'who is connected there is served')
     check(stekd.shop.stat().st_ino == inode, 'the others are the same')
     check(ask(kept, 'POST', '/v1/issue', session, JSON).status == 200, 'and so are connections')
 
@@ -211,6 +217,7 @@ def reload_is_all_or_nothing(folder):
     check(stekd.reload(), 'a listener may get another realm')
     check(stekd.resume(ticket, path=stekd.blog)['verdict']['outcome'] == 'resume', 'which is served at once')
     check(not (folder / 'new').exists(), 'one that is gone leaves no socket')
+    check(rest_of(kept_at_new.sock) == b'', 'nor a connection')
     stekd.blog.unlink()
     check(stekd.reload() and stekd.resume(ticket, path=stekd.blog)['verdict']['outcome'] == 'resume',
           'a socket that somebody removed is made anew')
@@ -287,6 +294,10 @@ def a_sealed_ring(folder):
     check(post(stekd.admin, '/v1/rotate?force', '', None).status == 200 and ring.read_bytes() != before, 'it rotates it')
     check(stekd.resume(ticket)['verdict']['outcome'] == 'resume', 'and tickets resume')
     check(not stekd.events('ring_in_plain') and stekd.stop() == 0, 'no word of a ring in plain')
+    stekd.configure(top=f'remember = "{folder}/../{folder.name}/ring.json"\nkek = "{kek}"')
+    code, said = stekd.refusal('--allow-unlocked')
+    check(code == 2 and 'is the ring' in said and 'remove' not in said, f'a ring does not remember itself: {said}')
+    stekd.configure(top=f'remember = "{folder}/remember"\nkek = "{kek}"')
     ring.write_bytes(before)
     code, said = stekd.refusal('--allow-unlocked')
     check(code == 1 and 'older' in said, f'the ring of before is remembered: {said}')
@@ -381,6 +392,30 @@ def what_was_sent_is_answered(folder):
     answers = [rest_of(connection) for connection in held]
     check(all(b' 200 OK' in answer for answer in answers),
           f'of 200 requests {sum(b" 200 OK" in answer for answer in answers)} were answered')
+    check(stekd.stop() == 0, 'then it ends')
+
+    stekd.start()
+    warm = [raw(stekd.shop) for _ in range(20)]
+    for connection in warm:
+        connection.sendall(request)
+        connection.recv(65536)
+    stekd.signal(signal.SIGSTOP)
+    fresh = [raw(stekd.shop) for _ in range(20)]
+    for connection in fresh:
+        connection.sendall(request)
+    for connection in warm[:10]:
+        connection.sendall(5 * request)
+    for connection in warm[10:]:
+        connection.sendall(request[:-20])
+    stekd.signal(signal.SIGTERM)
+    stekd.signal(signal.SIGCONT)
+    for what, connections, count in (('who was not accepted yet', fresh, 1), ('five at once', warm[:10], 5)):
+        got = [rest_of(connection).count(b' 200 OK') for connection in connections]
+        check(got == [count] * len(connections), f'{what}: {got} answers')
+    for connection in warm[10:]:
+        connection.sendall(request[-20:])
+    got = [rest_of(connection).count(b' 200 OK') for connection in warm[10:]]
+    check(got == [1] * 10, f'one that had begun: {got} answers')
     check(stekd.stop() == 0, 'then it ends')
 
     # As clients see it that never rest: a request is answered, or could not be sent.

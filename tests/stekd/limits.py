@@ -140,10 +140,25 @@ def deadlines(folder):
     stekd.stop()
 
 
+def too_few_descriptors(folder):
+    stekd = Stekd(folder, start=False)
+    code, said = stekd.refusal('--allow-unlocked', preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+    check(code == 1 and '64 open files' in said and 'LimitNOFILE' in said, f'with too few descriptors it does not start: {said}')
+    least = int(re.search(r'(\d+) at the least', said)[1])
+    stekd.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (least, least)))
+    held = [raw(path) for path in (stekd.shop, stekd.blog, stekd.admin) for _ in range(30)]
+    time.sleep(0.3)
+    check(stekd.reload(), 'with so many as it says it can reload, however many connect')
+    for connection in held:
+        connection.close()
+    check(wait_until(lambda: post(stekd.shop, '/v1/issue', SESSION).status == 200), 'and serve')
+    check(stekd.stop() == 0, 'and stop')
+
+
 def out_of_descriptors(folder):
     stekd = Stekd(folder, top='deadline = "30s"',
-                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
-    held = [raw(stekd.shop) for _ in range(100)]
+                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128)))
+    held = [raw(stekd.shop) for _ in range(150)]
     time.sleep(0.3)
     check(post(stekd.blog, '/v1/issue', SESSION).status == 200, 'who holds connections at one socket holds nobody up at another')
     check(post(stekd.admin, '/v1/rotate?force', '', None).status == 200, 'nor who administers, and the ring can be written')
@@ -169,6 +184,23 @@ def cpu_of(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
+def idle_ones_are_small(folder):
+    stekd = Stekd(folder, top='idle = "30s"')
+
+    def memory():
+        return int(open(f'/proc/{stekd.process.pid}/status').read().split('VmRSS:')[1].split()[0]) * 1024
+
+    head = b'POST /v1/issue HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n'
+    large = head + b'%x;' % len(BODY) + b'a' * 60000 + b'\r\n' + BODY + b'\r\n0\r\n\r\n'
+    before, held = memory(), []
+    for _ in range(300):
+        held.append(raw(stekd.shop))
+        held[-1].sendall(large)
+        check(status_of(held[-1].recv(65536)) == 200, 'a large request')
+    check(memory() - before < 300 * 16384, f'the room of large requests is given back: {(memory() - before) // 300} bytes each')
+    stekd.stop()
+
+
 def idle_ones_are_in_nobodys_way(folder):
     stekd = Stekd(folder, top='deadline = "30s"')
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -186,4 +218,4 @@ def idle_ones_are_in_nobodys_way(folder):
     stekd.stop()
 
 
-run(sizes_have_limits, what_is_no_http, forms_of_http, deadlines, *([] if SANITIZED else [out_of_descriptors]), idle_ones_are_in_nobodys_way)
+run(sizes_have_limits, what_is_no_http, forms_of_http, deadlines, *([] if SANITIZED else [too_few_descriptors, out_of_descriptors, idle_ones_are_small]), idle_ones_are_in_nobodys_way)

@@ -5,9 +5,12 @@ import http.client
 import json
 import re
 import shutil
+import signal
+import socket
 import ssl
 import subprocess
 import sys
+import time
 
 from daemon import HELLO, JSON, SESSION, Stekd, ask, check, run
 
@@ -137,4 +140,99 @@ clients = ["web1=shop", "sha256:{fingerprint(folder, 'web2')}=blog"]
         check('PRIVATE KEY' not in line and ticket not in line, f'no secret in line {number}')
 
 
-run(certificates_have_realms)
+class Piecewise:
+    """A client whose records can be sent in parts."""
+
+    def __init__(self, folder, address, name):
+        context = ssl.create_default_context(cafile=str(folder / 'ca.pem'))
+        context.load_cert_chain(folder / f'{name}.pem', folder / f'{name}.key')
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        host, port = address.split(':')
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=host)
+        self.socket = socket.create_connection((host, int(port)), timeout=10)
+        self.retried(self.tls.do_handshake)
+        self.socket.sendall(self.outgoing.read())
+
+    def retried(self, work):
+        while True:
+            try:
+                return work()
+            except ssl.SSLWantReadError:
+                self.socket.sendall(self.outgoing.read())
+                part = self.socket.recv(65536)
+                if not part:
+                    return b''
+                self.incoming.write(part)
+
+    def record_of(self, data):
+        self.tls.write(data)
+        return self.outgoing.read()
+
+    def answer(self):
+        return self.retried(lambda: self.tls.read(65536))
+
+
+def a_part_of_a_record_is_a_request_that_began(folder):
+    authority(folder, 'ca')
+    for name in ('server', 'web1'):
+        certificate(folder, 'ca', name)
+    (folder / 'server.key').chmod(0o600)
+    stekd = Stekd(folder, top='deadline = "700ms"\nidle = "8s"', more=f'''[listen.fleet]
+tcp = "127.0.0.1:0"
+certificate = "{folder}/server.pem"
+key = "{folder}/server.key"
+client_ca = "{folder}/ca.pem"
+clients = ["web1=shop"]
+''')
+    address = next(place for place in stekd.events('started')[0]['listening'] if ':' in place)
+    body = json.dumps(SESSION).encode()
+    request = (b'POST /v1/issue HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n' % len(body)) + body
+
+    client = Piecewise(folder, address, 'web1')
+    client.socket.sendall(client.record_of(request))
+    check(b' 200 OK' in client.answer(), 'a request in one record')
+    record, begin = client.record_of(request), time.monotonic()
+    try:
+        while record:
+            client.socket.sendall(record[:5])
+            record = record[5:]
+            time.sleep(0.1)
+    except OSError:
+        pass
+    check(0.5 < time.monotonic() - begin < 2, f'one that drips is over at its deadline: {time.monotonic() - begin:.2f}')
+
+    client = Piecewise(folder, address, 'web1')
+    client.socket.sendall(client.record_of(request))
+    check(b' 200 OK' in client.answer(), 'another connection')
+    record = client.record_of(request)
+    client.socket.sendall(record[:100])
+    time.sleep(0.2)
+    stekd.signal(signal.SIGTERM)
+    time.sleep(0.1)
+    client.socket.sendall(record[100:])
+    answer = client.answer()
+    check(b' 200 OK' in answer and b'Connection: close' in answer, f'half a record is finished after SIGTERM: {answer}')
+    check(stekd.stop() == 0, 'then it ends')
+
+
+def a_name_that_is_cut_is_none(folder):
+    for name in ('ca', 'x'):
+        authority(folder, name)
+    for name in ('server', 'web1'):
+        certificate(folder, 'ca', name)
+    rename(folder, 'ca', 'web1', 300 * 'a')
+    (folder / 'server.key').chmod(0o600)
+    stekd = Stekd(folder, more=f'''[listen.fleet]
+tcp = "127.0.0.1:0"
+certificate = "{folder}/server.pem"
+key = "{folder}/server.key"
+client_ca = "{folder}/ca.pem"
+clients = ["{255 * 'a'}=shop"]
+''')
+    address = next(place for place in stekd.events('started')[0]['listening'] if ':' in place)
+    answer = ask(client(folder, address, 'web1'), 'POST', '/v1/issue', json.dumps(SESSION), JSON)
+    check(answer.problem == 'not_admitted', 'a name of 300 bytes is not its first 255')
+    stekd.stop()
+
+
+run(certificates_have_realms, a_part_of_a_record_is_a_request_that_began, a_name_that_is_cut_is_none)

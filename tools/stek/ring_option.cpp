@@ -125,10 +125,26 @@ std::expected<FileStore, Complaint> store_with(const RingOption& ring, FileStore
 
 }  // namespace
 
+namespace {
+
+/// The hint to remove what does not remember a ring would have the ring removed.
+bool remembers_in_itself(const RingOption& ring, const FileStore& store) {
+  std::error_code ignored;
+  return !ring.remember.empty() && std::filesystem::weakly_canonical(ring.remember, ignored) ==
+                                       std::filesystem::weakly_canonical(store.path(), ignored);
+}
+
+}  // namespace
+
 std::expected<FileStore, Complaint> store_named(const RingOption& ring) {
   auto options = options_of(ring);
   if (!options) return std::unexpected(std::move(options.error()));
-  return store_with(ring, *std::move(options));
+  auto store = store_with(ring, *std::move(options));
+  if (store && remembers_in_itself(ring, *store)) {
+    return complain(Exit::usage, ring.remember + " is the ring, and cannot remember it",
+                    "--remember names another file");
+  }
+  return store;
 }
 
 std::expected<KeyRing, Complaint> ring_named(const RingOption& ring) {

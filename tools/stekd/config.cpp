@@ -1,10 +1,12 @@
 #include "config.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <system_error>
 
 #include <fmt/core.h>
 #include <CLI/CLI.hpp>
@@ -33,12 +35,13 @@ std::vector<Line> lines_of(const std::string& text) {
   std::size_t number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;
-    CLI::detail::trim(line);
+    // As CLI11 has comments.
+    line = CLI::detail::trim_copy(line.substr(0, line.find('#')));
     const std::size_t equals = line.find('=');
     if (line.starts_with('[') && line.ends_with(']')) {
       section = line.substr(1, line.size() - 2);
       found.push_back({.number = number, .section = section, .key = {}});
-    } else if (!line.starts_with('#') && equals != std::string::npos) {
+    } else if (equals != std::string::npos) {
       const std::string key = CLI::detail::trim_copy(line.substr(0, equals));
       found.push_back({.number = number, .section = section, .key = key});
     }
@@ -128,6 +131,21 @@ tool::Or<void> take(Config& config, const CLI::ConfigItem& item, const File& fil
   return opens ? tool::Or<void>() : set(listener, listen_keys(), item, section, file);
 }
 
+/// CLI11 would take the comment for a part of its name.
+tool::Or<void> refuse_comments_behind_sections(const File& file) {
+  std::istringstream lines(file.text);
+  std::size_t number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    CLI::detail::trim(line);
+    const std::size_t comment = line.find('#');
+    if (!line.starts_with('[') || comment == std::string::npos) continue;
+    return file.wrong(CLI::detail::trim_copy(line.substr(0, comment)), "",
+                      "a section has its line for itself", "move the comment above it", number);
+  }
+  return {};
+}
+
 /// CLI11 joins what is given twice into a list. What stands in a list of several lines is no key.
 tool::Or<void> refuse_doubles(const std::vector<CLI::ConfigItem>& items, const File& file) {
   std::set<std::pair<std::string, std::string>> seen;
@@ -188,10 +206,13 @@ tool::Or<void> check(const Config& config, const File& file) {
     return file.wrong("", "", "no section [listen.NAME]",
                       "[listen.shop] with socket = \"/run/stekd/shop.sock\" and realm = \"shop\"");
   }
-  std::set<std::string> places = {config.admin.place.path};
+  std::set<std::string> places = {canonical(config.admin.place)};
+  if (!config.metrics_listen.empty()) {
+    places.insert(canonical({.path = {}, .address = config.metrics_listen}));
+  }
   for (const ListenConfig& listener : config.listeners) {
     if (auto fits = check(listener, config, file); !fits) return fits;
-    if (!places.insert(listener.place.name()).second) {
+    if (!places.insert(canonical(listener.place)).second) {
       return file.wrong("listen." + listener.name, "", "another listener is there already");
     }
   }
@@ -217,8 +238,10 @@ tool::Or<File> read_file(const std::string& name) {
   File file{.name = name, .text = {}};
   for (std::string line; std::getline(in, line);) file.text += line + "\n";
   if (!in.is_open() || in.bad()) {
-    return tool::complain(Exit::usage, name + ": cannot be read",
-                          "stekd needs a configuration: name it with --config");
+    return tool::complain(
+        Exit::usage,
+        fmt::format("{}: cannot be read: {}", name, std::generic_category().message(errno)),
+        "stekd needs a configuration: name it with --config");
   }
   return file;
 }
@@ -231,9 +254,9 @@ tool::Or<Config> read_config(const Flags& flags) {
   std::istringstream text(file->text);
   const auto items = CLI::ConfigTOML().from_config(text);
   Config config;
-  if (auto once = refuse_doubles(items, *file); !once) {
-    return std::unexpected(std::move(once.error()));
-  }
+  auto sound = refuse_comments_behind_sections(*file);
+  if (sound) sound = refuse_doubles(items, *file);
+  if (!sound) return std::unexpected(std::move(sound.error()));
   for (const CLI::ConfigItem& item : items) {
     if (auto taken = take(config, item, *file); !taken) {
       return std::unexpected(std::move(taken.error()));

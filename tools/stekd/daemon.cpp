@@ -72,20 +72,32 @@ constexpr Seconds retry_interval(5);
 constexpr Seconds sample_interval(5);
 constexpr std::chrono::seconds longest_silence(10);
 
-/// Of what the process may have open, for connections: of a thread that serves tickets, by all its
-/// listeners, and of each listener that oversees.
-struct Shares {
-  std::size_t tickets;
-  std::size_t oversight;
-};
+/// Connections at a time, of each listener that oversees.
+constexpr std::size_t oversight_share = 16;
 
-/// Whatever clients do, the ring can be read and written, and who administers gets in.
-Shares shares_of_descriptors(unsigned threads) noexcept {
+/// Connections at a time that each listener may have on each thread, so that the ring can be read
+/// and written and administrators get in, whatever clients do.
+std::expected<std::size_t, Failure> share_of_descriptors(std::size_t threads,
+                                                         std::size_t listeners) {
+  // An event loop's own; a socket, and a copy of it for each thread, and all of these once more
+  // during a reload; what the ring, the configuration, names and notices need for a moment.
+  constexpr std::size_t of_a_loop = 3;
+  constexpr std::size_t for_a_moment = 32;
+  const std::size_t sockets = 2 * ((listeners + 2) + (listeners * threads) + 2);
+  const std::size_t apart =
+      for_a_moment + (of_a_loop * (threads + 1)) + sockets + (2 * oversight_share);
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
-  const std::size_t all = limit.rlim_cur;
-  const std::size_t apart = std::min<std::size_t>(all / 2, 128);
-  return {.tickets = (all - apart) / threads, .oversight = apart / 4};
+  const std::size_t left = limit.rlim_cur > apart ? limit.rlim_cur - apart : 0;
+  const std::size_t share = left / (threads * listeners);
+  if (share > 0) return share;
+  return std::unexpected(
+      Failure{.error = Error::unsuitable,
+              .message = fmt::format("{} open files (RLIMIT_NOFILE) are too few for {} threads and "
+                                     "{} listeners",
+                                     limit.rlim_cur, threads, listeners),
+              .hint = fmt::format("LimitNOFILE= of the unit, or 'ulimit -n': {} at the least",
+                                  apart + (threads * listeners))});
 }
 
 class Daemon {
@@ -110,13 +122,14 @@ class Daemon {
   std::optional<Failure> take_turn(Instant now);
   std::optional<Failure> rotate(Instant now);
   void tell_of_turn(const std::optional<Failure>& failure);
+  void tell_status();
 
   struct Prepared {
     Server::Prepared tickets;
     Server::Prepared oversight;
   };
   tool::Or<Prepared> prepare(Service& service, const Sockets& held, const Sockets& opened);
-  using SocketAt = std::function<int(const std::string& place)>;
+  using SocketAt = std::function<const Socket&(const std::string& place)>;
   std::expected<Server::Prepared, Failure> prepare_tickets(const Service& service,
                                                            const SocketAt& socket_at);
   std::expected<Server::Prepared, Failure> prepare_oversight(Service& service,
@@ -131,12 +144,12 @@ class Daemon {
   Sockets sockets_;
   std::unique_ptr<Service> service_;
   Limits limits_;
-  Shares shares_{};
   std::optional<keys::RingMark> seen_;
   Instant turn_due_{};
   Instant look_due_{};
   Instant sample_due_{};
   std::string status_;
+  std::string told_status_;
   bool watched_ = std::getenv("WATCHDOG_USEC") != nullptr;  // NOLINT: there are no threads yet
   bool seals_ = true;
   // Last, so that their threads end first.
@@ -186,7 +199,10 @@ tool::Or<void> Daemon::open(Config config, Instant now) {
 
 tool::Or<void> Daemon::start_servers() {
   limits_ = service_->config.limits;
-  shares_ = shares_of_descriptors(limits_.threads);
+  if (auto share = share_of_descriptors(limits_.threads, service_->config.listeners.size());
+      !share) {
+    return complain(std::move(share.error()));
+  }
   auto tickets = started(limits_);
   if (!tickets) return std::unexpected(std::move(tickets.error()));
   tickets_.emplace(*std::move(tickets));
@@ -222,9 +238,9 @@ void Daemon::tell_started() {
 
 tool::Or<Daemon::Prepared> Daemon::prepare(Service& service, const Sockets& held,
                                            const Sockets& opened) {
-  const auto socket_at = [&](const std::string& place) {
+  const auto socket_at = [&](const std::string& place) -> const Socket& {
     const auto found = held.find(place);
-    return (found == held.end() ? opened.at(place) : found->second).fd();
+    return found == held.end() ? opened.at(place) : found->second;
   };
   auto tickets = prepare_tickets(service, socket_at);
   if (!tickets) return complain(std::move(tickets.error()));
@@ -235,15 +251,17 @@ tool::Or<Daemon::Prepared> Daemon::prepare(Service& service, const Sockets& held
 
 std::expected<Server::Prepared, Failure> Daemon::prepare_tickets(const Service& service,
                                                                  const SocketAt& socket_at) {
-  const std::size_t share = (shares_.tickets / service.config.listeners.size()) + 1;
+  const auto share = share_of_descriptors(limits_.threads, service.config.listeners.size());
+  if (!share) return std::unexpected(share.error());
   std::vector<Listener> listeners;
   for (const ListenConfig& config : service.config.listeners) {
     const std::string& place = config.place.name();
     const auto tls = service.tls.find(place);
     listeners.push_back({.name = place,
-                         .socket = socket_at(place),
+                         .socket = socket_at(place).fd(),
                          .tls = tls == service.tls.end() ? Tls() : tls->second,
-                         .most_connections = share});
+                         .most_connections = *share,
+                         .outlives = socket_at(place).was_passed()});
   }
   return tickets_->prepare(listeners, [&service, this](const Request& request) {
     return answer_ticket_request(service, metrics_, log_, request, system_now());
@@ -253,13 +271,16 @@ std::expected<Server::Prepared, Failure> Daemon::prepare_tickets(const Service& 
 std::expected<Server::Prepared, Failure> Daemon::prepare_oversight(Service& service,
                                                                    const SocketAt& socket_at) {
   constexpr std::string_view admin = "admin";
-  const std::size_t share = shares_.oversight;
-  std::vector<Listener> listeners = {{.name = std::string(admin),
-                                      .socket = socket_at(service.config.admin.place.path),
-                                      .most_connections = share}};
+  const auto listener = [&](std::string_view name, const std::string& place) {
+    const Socket& socket = socket_at(place);
+    return Listener{.name = std::string(name),
+                    .socket = socket.fd(),
+                    .most_connections = oversight_share,
+                    .outlives = socket.was_passed()};
+  };
+  std::vector<Listener> listeners = {listener(admin, service.config.admin.place.path)};
   if (const std::string& address = service.config.metrics_listen; !address.empty()) {
-    listeners.push_back(
-        {.name = "metrics", .socket = socket_at(address), .most_connections = share});
+    listeners.push_back(listener("metrics", address));
   }
   const Oversight oversight{.service = service,
                             .metrics = metrics_,
@@ -302,7 +323,6 @@ std::optional<Failure> Daemon::rotate(Instant now) {
   status_ = turn->text;
   if (!turn->changed) return std::nullopt;
   log_.write(Level::notice, "rotated", turn->text);
-  tool::tell_service_manager("STATUS=" + turn->text + "\n");
   look_due_ = now;
   return std::nullopt;
 }
@@ -320,6 +340,11 @@ void Daemon::tell_of_turn(const std::optional<Failure>& failure) {
   } else {
     log_.write(Level::notice, "rotating_again", status_);
   }
+}
+
+void Daemon::tell_status() {
+  if (status_ == told_status_) return;
+  told_status_ = status_;
   tool::tell_service_manager("STATUS=" + status_ + "\n");
 }
 
@@ -347,6 +372,7 @@ void Daemon::warn_of_lapses(Instant now) {
 
 void Daemon::tick(Instant now) {
   rotate_if_due(now);
+  tell_status();
   warn_of_lapses(now);
   if (now >= sample_due_ || sample_due_ > now + sample_interval) {
     sample_due_ = now + sample_interval;

@@ -61,6 +61,7 @@ struct Door {
   std::string name;
   Tls tls;
   std::size_t most_connections;
+  bool outlives;
   Acceptor acceptor;
   bool accepting = false;
   /// Shared with those that were in its place before a reload, whose connections stay.
@@ -80,10 +81,15 @@ class Link {
   virtual void close() noexcept = 0;
   /// What has been sent is still read, and ends it where that is nothing.
   virtual void hear_no_more() noexcept = 0;
+  /// Sees whether a request has begun, also where it is not read yet.
+  virtual void notice() noexcept = 0;
+  /// Something that was sent is not answered yet.
+  [[nodiscard]] virtual bool has_more() noexcept = 0;
 
   const std::shared_ptr<Door> door;
   Clock::time_point deadline;
-  bool idle = true;  ///< nothing of a request has come
+  bool idle = true;      ///< nothing of a request has come
+  bool retired = false;  ///< ends once all that was sent is answered
   std::list<std::unique_ptr<Link>>::iterator place;
 };
 
@@ -118,18 +124,22 @@ class Worker {
     close_doors();
     doors_ = std::move(doors);
     handler_ = std::move(handler);
+    for (const auto& link : links_) {
+      // Whoever has its place by then, it is another.
+      if (!has_door(link->door->name)) retire(*link);
+    }
     for (const auto& door : doors_) accept_at(door);
   }
 
   void drain() noexcept {
     draining_ = true;
-    close_doors();
-    for (const auto& link : links_) {
-      if (link->idle) link->hear_no_more();
+    for (const auto& door : doors_) {
+      if (!door->outlives) accept_waiting(door);
     }
+    close_doors();
+    for (const auto& link : links_) retire(*link);
   }
 
-  [[nodiscard]] bool draining() const noexcept { return draining_; }
   [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
   [[nodiscard]] std::size_t connections() const noexcept { return open_.load(); }
   void count_refusal(unsigned status) noexcept {
@@ -174,6 +184,16 @@ class Worker {
   }
 
  private:
+  static void retire(Link& link) noexcept {
+    link.retired = true;
+    link.notice();
+    if (link.idle && !link.has_more()) link.hear_no_more();
+  }
+
+  [[nodiscard]] bool has_door(const std::string& name) const noexcept {
+    return std::ranges::any_of(doors_, [&](const auto& door) { return door->name == name; });
+  }
+
   void close_doors() noexcept {
     for (const auto& door : doors_) {
       error_code ignored;
@@ -199,6 +219,16 @@ class Worker {
     }
   }
 
+  void accept_waiting(const std::shared_ptr<Door>& door) noexcept {
+    error_code error;
+    door->acceptor.non_blocking(true, error);
+    for (int i = 0; i < SOMAXCONN && !error; ++i) {
+      Socket socket(context_);
+      door->acceptor.accept(socket, error);
+      if (!error) welcome(door, std::move(socket));
+    }
+  }
+
   void welcome(const std::shared_ptr<Door>& door, Socket socket) noexcept;
 
   /// Ends what was to be swept before.
@@ -215,6 +245,7 @@ class Worker {
     const auto now = Clock::now();
     swept_.store(now.time_since_epoch(), std::memory_order_relaxed);
     for (const auto& link : links_) {
+      link->notice();
       if (now >= link->deadline) link->close();
     }
     for (const auto& door : doors_) {
@@ -342,6 +373,17 @@ class Connection final : public Link {
     stream_.lowest_layer().shutdown(asio::socket_base::shutdown_receive, ignored);
   }
 
+  /// A part of a TLS record is not read before the rest has come.
+  void notice() noexcept override {
+    if (has_part_of_record()) begin();
+  }
+
+  [[nodiscard]] bool has_more() noexcept override {
+    error_code ignored;
+    return buffer_.size() > 0 || has_part_of_record() ||
+           stream_.lowest_layer().available(ignored) > 0;
+  }
+
  private:
   /// A completion handler that goes on with `work`, or ends the connection.
   template <class Work>
@@ -377,11 +419,22 @@ class Connection final : public Link {
 
   void take(std::size_t n) {
     buffer_.commit(n);
-    if (idle) {
-      idle = false;
-      if (served_) deadline = Clock::now() + worker_.limits().deadline;
-    }
+    begin();
     parse();
+  }
+
+  void begin() noexcept {
+    if (idle && served_) deadline = Clock::now() + worker_.limits().deadline;
+    idle = false;
+  }
+
+  [[nodiscard]] bool has_part_of_record() noexcept {
+#ifdef STEKD_TLS
+    if constexpr (!std::is_same_v<Stream, Socket>) {
+      return has_unread(*stream_.native_handle());
+    }
+#endif
+    return false;
   }
 
   void parse() {
@@ -399,6 +452,7 @@ class Connection final : public Link {
     has_header_ = true;
     const Message& message = parser_->get();
     if (!has_its_host(message) || !is_plainly_framed(message)) return refuse(400);
+    keep_alive_ = message.keep_alive();
     take_media_type(view_of(message[http::field::content_type]));
     if (parser_->is_done()) return answer();
     parser_->eager(true);
@@ -439,7 +493,7 @@ class Connection final : public Link {
          .media_type = media_type_,
          .body = std::as_bytes(std::span(message.body())),
          .peer = peer_});
-    const bool keep_alive = message.keep_alive() && !worker_.draining();
+    const bool keep_alive = keep_alive_ && (!retired || has_more());
     const unsigned version = message.version();
     parser_.reset();
     wipe_what_was_read();
@@ -503,8 +557,20 @@ class Connection final : public Link {
     const Limits& limits = worker_.limits();
     deadline = Clock::now() + (idle ? limits.idle : limits.deadline);
     // What its client sends next may be there already.
-    if (worker_.draining()) hear_no_more();
+    if (retired && !has_more()) hear_no_more();
+    if (idle) keep_little();
     next_request();
+  }
+
+  /// Of many that are idle each would keep the room of its largest request.
+  void keep_little() {
+    constexpr std::size_t enough = 4096;
+    for (Buffer* buffer : {&buffer_, &flat_}) {
+      if (buffer->capacity() <= enough) continue;
+      buffer->clear();
+      buffer->shrink_to_fit();
+    }
+    if (media_type_.capacity() > enough) std::string().swap(media_type_);
   }
 
   /// Who closes while bytes come in resets the connection, and takes the answer from the client.
@@ -541,6 +607,7 @@ class Connection final : public Link {
   bool served_ = false;
   bool refused_ = false;
   bool has_header_ = false;
+  bool keep_alive_ = false;
 };
 
 #ifdef STEKD_TLS
@@ -589,6 +656,7 @@ void Worker::welcome(const std::shared_ptr<Door>& door, Socket socket) noexcept 
   ++*door->connections;
   try {
     link.start();
+    if (draining_) retire(link);
   } catch (const std::exception&) {
     forget(link);
   }
@@ -618,6 +686,7 @@ std::expected<std::shared_ptr<Door>, Failure> door_for(const Listener& listener,
   auto door = std::make_shared<Door>(Door{.name = listener.name,
                                           .tls = listener.tls,
                                           .most_connections = listener.most_connections,
+                                          .outlives = listener.outlives,
                                           .acceptor = Acceptor(worker.context())});
   const int copy = fcntl(listener.socket, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) return cannot_listen(listener, std::generic_category().message(errno));
@@ -689,6 +758,11 @@ std::expected<Server, Failure> Server::start(const Limits& limits) {
         Failure{.error = Error::no_memory,
                 .message = what_failed("cannot start a thread", error.code().value()),
                 .hint = "memory that is locked counts a thread's stack: raise LimitMEMLOCK"});
+  } catch (const boost::system::system_error& error) {
+    return std::unexpected(
+        Failure{.error = Error::no_memory,
+                .message = what_failed("cannot start an event loop", error.code().value()),
+                .hint = {}});
   }
   return Server(std::move(all));
 }

@@ -74,6 +74,9 @@ struct Listener {
   Tls tls = nullptr;  ///< empty: in plain
   /// At a time, for each thread; others wait until one of them ends.
   std::size_t most_connections = 1024;
+  /// It was passed, and stays open elsewhere: who waits there when the server drains, waits for the
+  /// next one.
+  bool outlives = false;
 };
 
 struct Limits {
@@ -103,12 +106,12 @@ class Server {
   std::expected<Prepared, Failure> prepare(const std::vector<Listener>& listeners,
                                            const Handler& handler);
 
-  /// Goes over to what was prepared for it; connections stay. When it returns, no thread uses what
-  /// was served before.
+  /// Goes over to what was prepared for it. Connections stay, and end with the listener of their
+  /// name. When it returns, no thread uses what was served before.
   void serve(Prepared prepared) noexcept;
 
-  /// Accepts nothing more, and reads only what has been sent: each connection is closed once that
-  /// is answered, or `grace` is over. Ends the threads.
+  /// Accepts only who waits already, and reads only what has been sent or has begun to be: each
+  /// connection is closed once that is answered, or `grace` is over. Ends the threads.
   void drain(Milliseconds grace);
 
   [[nodiscard]] std::size_t connections() const noexcept;

@@ -23,10 +23,8 @@ std::optional<uid_t> user_named(const std::string& name) {
   uid_t number = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
   if (error == std::errc{} && end == name.data() + name.size()) return number;
-  std::vector<char> room(16384);
-  passwd entry{};
-  passwd* found = nullptr;
-  getpwnam_r(name.c_str(), &entry, room.data(), room.size(), &found);
+  // Of the main thread alone.
+  const passwd* found = getpwnam(name.c_str());  // NOLINT(concurrency-mt-unsafe)
   if (found == nullptr) return std::nullopt;
   return found->pw_uid;
 }

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <system_error>
 
@@ -76,11 +77,9 @@ int bind_closed(int fd, const UnixAddress& at) noexcept {
   return closed == 0 ? bind(fd, generic(at), at.size) : closed;
 }
 
+/// Of the main thread alone.
 std::optional<gid_t> group_named(const std::string& name) {
-  std::vector<char> room(16384);
-  group entry{};
-  group* found = nullptr;
-  getgrnam_r(name.c_str(), &entry, room.data(), room.size(), &found);
+  const group* found = getgrnam(name.c_str());  // NOLINT(concurrency-mt-unsafe)
   if (found == nullptr) return std::nullopt;
   return found->gr_gid;
 }
@@ -217,10 +216,15 @@ std::string Socket::bound_to() const {
   return {at->sun_path, strnlen(at->sun_path, sizeof at->sun_path)};
 }
 
-bool is_at(const Socket& socket, const Place& place) {
-  if (!place.path.empty()) return socket.bound_to() == place.path;
+std::string canonical(const Place& place) {
+  if (!place.path.empty()) return std::filesystem::path(place.path).lexically_normal();
   const Addresses address = resolve(place.address);
-  return address != nullptr && socket.bound_to() == text_of(address->ai_addr, address->ai_addrlen);
+  return address == nullptr ? place.address : text_of(address->ai_addr, address->ai_addrlen);
+}
+
+bool is_at(const Socket& socket, const Place& place) {
+  const std::string at = socket.bound_to();
+  return at == place.name() || at == canonical(place);
 }
 
 namespace {

@@ -44,9 +44,10 @@ std::string common_name_of(const X509& certificate) {
   std::array<char, 256> text{};
   const int size = X509_NAME_get_text_by_NID(X509_get_subject_name(&certificate), NID_commonName,
                                              text.data(), static_cast<int>(text.size()));
-  // A zero inside would make one name look like another.
   const std::string_view name(text.data(), static_cast<std::size_t>(std::max(size, 0)));
-  return name.find('\0') == std::string_view::npos ? std::string(name) : std::string();
+  // A zero inside would make one name look like another, and so would a cut.
+  const bool whole = name.size() < text.size() - 1 && name.find('\0') == std::string_view::npos;
+  return whole ? std::string(name) : std::string();
 }
 
 std::string fingerprint_of(const X509& certificate) {
@@ -56,6 +57,10 @@ std::string fingerprint_of(const X509& certificate) {
 }
 
 }  // namespace
+
+bool has_unread(const SSL& connection) noexcept {
+  return SSL_has_pending(&connection) == 1 || BIO_pending(SSL_get_rbio(&connection)) > 0;
+}
 
 std::optional<ClientCertificate> certificate_of(const SSL& connection) {
   const std::unique_ptr<X509, decltype(&X509_free)> certificate(

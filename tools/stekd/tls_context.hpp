@@ -16,4 +16,7 @@ struct TlsContext {
 /// Of the client of a connection, behind its handshake.
 std::optional<ClientCertificate> certificate_of(const SSL& connection);
 
+/// Something has come that cannot be read before more has.
+bool has_unread(const SSL& connection) noexcept;
+
 }  // namespace stek::daemon
