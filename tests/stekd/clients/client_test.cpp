@@ -559,7 +559,7 @@ TEST_CASE("a verdict is malformed unless all of it is right") {
   const auto answer_with = [](std::uint8_t outcome, std::string_view reason, Bytes rest) {
     Wire body(messages::resumed_header.size);
     messages::resumed_header.encode(Room(body).first<messages::resumed_header.size>(),
-                                      messages::Resumed{.outcome = outcome});
+                                    messages::Resumed{.outcome = outcome});
     append_vector(body, 1, std::as_bytes(std::span(reason)));
     append(body, rest);
     return http({reinterpret_cast<const char*>(body.data()), body.size()});
