@@ -78,15 +78,18 @@ class Troubles {
   Error last_{};
 };
 
-Result rotate_until_told_to_stop(RingStore& store, std::optional<keys::RingMark> seen, Instant due,
+Result rotate_until_told_to_stop(RingStore& store, keys::RingMark seen, Instant due,
                                  const sigset_t& signals) {
+  const Refusal refusal = [&seen](const KeyRing& held) {
+    return keys::refusal_to_follow(seen, keys::mark_of(held), "restart to take it over");
+  };
   Troubles troubles;
   for (;;) {
     const int signal = sleep_for(until(due, system_now()), signals);
     if (signal == SIGTERM || signal == SIGINT) break;
     tell_service_manager("WATCHDOG=1\n");
     const Instant now = system_now();
-    const auto turn = take_turn(store, seen, now);
+    const auto turn = take_turn(store, refusal, now);
     if (!turn) {
       troubles.met(turn.error());
       // What was due still is, and would be tried once a second.
@@ -94,6 +97,7 @@ Result rotate_until_told_to_stop(RingStore& store, std::optional<keys::RingMark>
       continue;
     }
     troubles.over(*turn);
+    seen = turn->mark;
     due = turn->due;
     if (!turn->changed) continue;
     say("note", turn->text);
@@ -111,13 +115,13 @@ Result run_rotator(const RunOptions& options, const RingOption& where) {
   auto store = store_named(where);
   if (!store) return std::unexpected(std::move(store.error()));
   const sigset_t signals = hold_signals();
-  std::optional<keys::RingMark> seen;
-  auto turn = take_turn(*store, seen, system_now());
+  const Refusal none = [](const KeyRing& /*held*/) { return std::nullopt; };
+  auto turn = take_turn(*store, none, system_now());
   if (!turn) return complain(std::move(turn.error()));
   warn_of_plain_ring(where, store->path());
   say("note", turn->text);
   tell_service_manager("READY=1\nSTATUS=" + turn->text + "\n");
-  return rotate_until_told_to_stop(*store, seen, turn->due, signals);
+  return rotate_until_told_to_stop(*store, turn->mark, turn->due, signals);
 }
 
 }  // namespace

@@ -17,27 +17,20 @@ std::string describe(const KeyRing& ring, Instant now) {
                      when(next_due(ring, now), now));
 }
 
-std::optional<Failure> refusal_to_go_on(const std::optional<keys::RingMark>& seen,
-                                        const KeyRing& held) {
-  if (!seen) return std::nullopt;
-  return keys::refusal_to_follow(*seen, keys::mark_of(held), "restart to take it over");
-}
-
 }  // namespace
 
-std::expected<Turn, Failure> take_turn(RingStore& store, std::optional<keys::RingMark>& seen,
-                                       Instant now) {
+std::expected<Turn, Failure> take_turn(RingStore& store, const Refusal& refusal, Instant now) {
   std::uint64_t before = 0;
   const auto ring = store.update([&](KeyRing held) -> std::expected<KeyRing, Failure> {
     before = held.generation;
-    if (auto refusal = refusal_to_go_on(seen, held)) return std::unexpected(*std::move(refusal));
+    if (auto refused = refusal(held)) return std::unexpected(*std::move(refused));
     return advance(std::move(held), now);
   });
   if (!ring) return std::unexpected(ring.error());
-  seen = keys::mark_of(*ring);
   return Turn{.changed = ring->generation != before,
               .due = next_due(*ring, now),
-              .text = describe(*ring, now)};
+              .text = describe(*ring, now),
+              .mark = keys::mark_of(*ring)};
 }
 
 }  // namespace stek::tool

@@ -1,6 +1,7 @@
 // One turn of a rotator: what `stek keys run` and stekd do whenever something is due.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -15,10 +16,13 @@ struct Turn {
   bool changed = false;
   Instant due;
   std::string text;
+  keys::RingMark mark;  ///< of the ring as it is now
 };
 
-/// Does what is due. `seen` is the ring of the last turn; another, or an older one, is not rotated.
-std::expected<Turn, Failure> take_turn(RingStore& store, std::optional<keys::RingMark>& seen,
-                                       Instant now);
+/// What stands against rotating a ring, such as that it is another than the one of the last turn.
+using Refusal = std::function<std::optional<Failure>(const KeyRing& ring)>;
+
+/// Does what is due, unless that is refused.
+std::expected<Turn, Failure> take_turn(RingStore& store, const Refusal& refusal, Instant now);
 
 }  // namespace stek::tool

@@ -144,7 +144,7 @@ class Daemon {
   Sockets sockets_;
   std::unique_ptr<Service> service_;
   Limits limits_;
-  std::optional<keys::RingMark> seen_;
+  keys::RingMark seen_;  ///< of the last turn
   Instant turn_due_{};
   Instant look_due_{};
   Instant sample_due_{};
@@ -199,6 +199,7 @@ tool::Or<void> Daemon::open(Config config, Instant now) {
 
 tool::Or<void> Daemon::start_servers() {
   limits_ = service_->config.limits;
+  // Before an event loop fails for want of them, with less to say.
   if (auto share = share_of_descriptors(limits_.threads, service_->config.listeners.size());
       !share) {
     return complain(std::move(share.error()));
@@ -316,9 +317,13 @@ std::optional<Failure> Daemon::take_turn(Instant now) {
 
 std::optional<Failure> Daemon::rotate(Instant now) {
   turn_due_ = now + retry_interval;
-  if (const auto ring = read_ring(*service_, now); !ring) return ring.error();
-  const auto turn = tool::take_turn(*service_->store, seen_, now);
+  const auto refusal = [&](const KeyRing& held) {
+    auto refused = keys::refusal_to_follow(seen_, keys::mark_of(held), "restart to take it over");
+    return refused ? refused : refusal_to_follow(*service_, held, now);
+  };
+  const auto turn = tool::take_turn(*service_->store, refusal, now);
   if (!turn) return turn.error();
+  seen_ = turn->mark;
   turn_due_ = std::clamp(turn->due, now + Seconds(1), now + turn_interval);
   status_ = turn->text;
   if (!turn->changed) return std::nullopt;
@@ -330,8 +335,10 @@ std::optional<Failure> Daemon::rotate(Instant now) {
 /// Once for as long as it lasts.
 void Daemon::tell_of_turn(const std::optional<Failure>& failure) {
   std::optional<std::string> trouble;
-  if (failure) trouble = failure->message;
-  if (failure) watch_.turn_failures.fetch_add(1);
+  if (failure) {
+    trouble = failure->message;
+    watch_.turn_failures.fetch_add(1);
+  }
   const bool failed_before = watch_.rotation.exchange(std::move(trouble)).has_value();
   if (failure.has_value() == failed_before) return;
   if (failure) {
