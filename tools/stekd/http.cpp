@@ -79,17 +79,13 @@ class Link {
   virtual void start() = 0;
   /// What it waits for then fails, upon which it ends.
   virtual void close() noexcept = 0;
-  /// What has been sent is still read, and ends it where that is nothing.
-  virtual void hear_no_more() noexcept = 0;
+  /// Ends once all that was sent is answered.
+  virtual void retire() noexcept = 0;
   /// Sees whether a request has begun, also where it is not read yet.
   virtual void notice() noexcept = 0;
-  /// Something that was sent is not answered yet.
-  [[nodiscard]] virtual bool has_more() noexcept = 0;
 
   const std::shared_ptr<Door> door;
   Clock::time_point deadline;
-  bool idle = true;      ///< nothing of a request has come
-  bool retired = false;  ///< ends once all that was sent is answered
   std::list<std::unique_ptr<Link>>::iterator place;
 };
 
@@ -126,7 +122,7 @@ class Worker {
     handler_ = std::move(handler);
     for (const auto& link : links_) {
       // Whoever has its place by then, it is another.
-      if (!has_door(link->door->name)) retire(*link);
+      if (!has_door(link->door->name)) link->retire();
     }
     for (const auto& door : doors_) accept_at(door);
   }
@@ -137,7 +133,7 @@ class Worker {
       if (!door->outlives) accept_waiting(door);
     }
     close_doors();
-    for (const auto& link : links_) retire(*link);
+    for (const auto& link : links_) link->retire();
   }
 
   [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
@@ -184,12 +180,6 @@ class Worker {
   }
 
  private:
-  static void retire(Link& link) noexcept {
-    link.retired = true;
-    link.notice();
-    if (link.idle && !link.has_more()) link.hear_no_more();
-  }
-
   [[nodiscard]] bool has_door(const std::string& name) const noexcept {
     return std::ranges::any_of(doors_, [&](const auto& door) { return door->name == name; });
   }
@@ -368,20 +358,15 @@ class Connection final : public Link {
     stream_.lowest_layer().close(ignored);
   }
 
-  void hear_no_more() noexcept override {
-    error_code ignored;
-    stream_.lowest_layer().shutdown(asio::socket_base::shutdown_receive, ignored);
+  void retire() noexcept override {
+    retired_ = true;
+    notice();
+    if (idle_) hear_no_more();
   }
 
   /// A part of a TLS record is not read before the rest has come.
   void notice() noexcept override {
     if (has_part_of_record()) begin();
-  }
-
-  [[nodiscard]] bool has_more() noexcept override {
-    error_code ignored;
-    return buffer_.size() > 0 || has_part_of_record() ||
-           stream_.lowest_layer().available(ignored) > 0;
   }
 
  private:
@@ -424,8 +409,8 @@ class Connection final : public Link {
   }
 
   void begin() noexcept {
-    if (idle && served_) deadline = Clock::now() + worker_.limits().deadline;
-    idle = false;
+    if (idle_ && served_) deadline = Clock::now() + worker_.limits().deadline;
+    idle_ = false;
   }
 
   [[nodiscard]] bool has_part_of_record() noexcept {
@@ -493,7 +478,7 @@ class Connection final : public Link {
          .media_type = media_type_,
          .body = std::as_bytes(std::span(message.body())),
          .peer = peer_});
-    const bool keep_alive = keep_alive_ && (!retired || has_more());
+    const bool keep_alive = keep_alive_ && (!retired_ || has_more());
     const unsigned version = message.version();
     parser_.reset();
     wipe_what_was_read();
@@ -553,13 +538,27 @@ class Connection final : public Link {
     if (refused_) return say_no_more();
     if (!keep_alive) return worker_.forget(*this);
     served_ = true;
-    idle = buffer_.size() == 0;
+    idle_ = buffer_.size() == 0;
     const Limits& limits = worker_.limits();
-    deadline = Clock::now() + (idle ? limits.idle : limits.deadline);
+    deadline = Clock::now() + (idle_ ? limits.idle : limits.deadline);
     // What its client sends next may be there already.
-    if (retired && !has_more()) hear_no_more();
-    if (idle) keep_little();
+    if (retired_) hear_no_more();
+    if (idle_) keep_little();
     next_request();
+  }
+
+  /// Something that was sent is not answered yet.
+  [[nodiscard]] bool has_more() noexcept {
+    error_code ignored;
+    return buffer_.size() > 0 || has_part_of_record() ||
+           stream_.lowest_layer().available(ignored) > 0;
+  }
+
+  /// But for what has come already. What waits for more then ends the connection.
+  void hear_no_more() noexcept {
+    if (has_more()) return;
+    error_code ignored;
+    stream_.lowest_layer().shutdown(asio::socket_base::shutdown_receive, ignored);
   }
 
   /// Of many that are idle each would keep the room of its largest request.
@@ -604,6 +603,8 @@ class Connection final : public Link {
   std::optional<Answer> answer_;
   Buffer flat_;
   std::size_t discarded_ = 0;
+  bool idle_ = true;  ///< nothing of a request has come
+  bool retired_ = false;
   bool served_ = false;
   bool refused_ = false;
   bool has_header_ = false;
@@ -656,7 +657,7 @@ void Worker::welcome(const std::shared_ptr<Door>& door, Socket socket) noexcept 
   ++*door->connections;
   try {
     link.start();
-    if (draining_) retire(link);
+    if (draining_) link.retire();
   } catch (const std::exception&) {
     forget(link);
   }
