@@ -57,7 +57,9 @@ Wrong set_mode(mode_t& into, const Values& values) {
   return std::nullopt;
 }
 
-Wrong set_duration(Seconds& into, const Values& values, Seconds most) {
+/// As long as a ticket may live (RFC 8446 section 4.6.1).
+Wrong set_duration(Seconds& into, const Values& values) {
+  constexpr Seconds most(604800);
   const auto duration = values.size() == 1 ? tool::seconds_from(values.front()) : std::nullopt;
   if (!duration || *duration <= Seconds(0) || *duration > most) {
     return fmt::format("expected a duration of up to {}, such as \"12h\"", tool::text_of(most));
@@ -124,84 +126,88 @@ Wrong set_peers(std::vector<PeerConfig>& into, const Values& values) {
   return std::nullopt;
 }
 
-template <auto member, auto set, class Into>
-Wrong put(Into& into, const Values& values) {
-  return set(into.*member, values);
+/// Sets what `members` lead to.
+template <auto set, auto... members>
+constexpr auto put =
+    [](auto& into, const Values& values) { return set((into.*....*members), values); };
+
+/// Where a section's listener is.
+template <class Into>
+std::vector<Key<Into>> place_keys() {
+  return {
+      {"socket", put<set_text, &Into::place, &Place::path>},
+      {"mode", put<set_mode, &Into::place, &Place::mode>},
+      {"group", put<set_text, &Into::place, &Place::group>},
+  };
+}
+
+template <class Into>
+std::vector<Key<Into>> operator+(std::vector<Key<Into>> some, const std::vector<Key<Into>>& more) {
+  some.insert(some.end(), more.begin(), more.end());
+  return some;
 }
 
 }  // namespace
 
 const std::vector<Key<Config>>& top_keys() {
   static const std::vector<Key<Config>> keys = {
-      {"ring", [](Config& c, const Values& v) { return set_text(c.ring.url, v); }},
-      {"kek", [](Config& c, const Values& v) { return set_list(c.ring.keks, v); }},
-      {"remember", [](Config& c, const Values& v) { return set_text(c.ring.remember, v); }},
-      {"rotate", put<&Config::rotate, set_flag, Config>},
-      {"allow_unlocked", put<&Config::allow_unlocked, set_flag, Config>},
+      {"ring", put<set_text, &Config::ring, &tool::RingOption::url>},
+      {"kek", put<set_list, &Config::ring, &tool::RingOption::keks>},
+      {"remember", put<set_text, &Config::ring, &tool::RingOption::remember>},
+      {"rotate", put<set_flag, &Config::rotate>},
+      {"allow_unlocked", put<set_flag, &Config::allow_unlocked>},
       {"threads",
        [](Config& c, const Values& v) { return set_number(c.limits.threads, v, 1U, 64U); }},
-      {"deadline",
-       [](Config& c, const Values& v) { return set_short_duration(c.limits.deadline, v); }},
-      {"idle", [](Config& c, const Values& v) { return set_short_duration(c.limits.idle, v); }},
-      {"grace", put<&Config::grace, set_short_duration, Config>},
-      {"metrics_listen", put<&Config::metrics_listen, set_text, Config>},
+      {"deadline", put<set_short_duration, &Config::limits, &Limits::deadline>},
+      {"idle", put<set_short_duration, &Config::limits, &Limits::idle>},
+      {"grace", put<set_short_duration, &Config::grace>},
+      {"metrics_listen", put<set_text, &Config::metrics_listen>},
   };
   return keys;
 }
 
 const std::vector<Key<AdminConfig>>& admin_keys() {
-  static const std::vector<Key<AdminConfig>> keys = {
-      {"socket", [](AdminConfig& a, const Values& v) { return set_text(a.place.path, v); }},
-      {"mode", [](AdminConfig& a, const Values& v) { return set_mode(a.place.mode, v); }},
-      {"group", [](AdminConfig& a, const Values& v) { return set_text(a.place.group, v); }},
-      {"users", put<&AdminConfig::users, set_list, AdminConfig>},
-  };
+  static const std::vector<Key<AdminConfig>> keys =
+      place_keys<AdminConfig>() + std::vector<Key<AdminConfig>>{
+                                      {"users", put<set_list, &AdminConfig::users>},
+                                  };
   return keys;
 }
 
 const std::vector<Key<RealmConfig>>& realm_keys() {
-  constexpr Seconds week(604800);
   static const std::vector<Key<RealmConfig>> keys = {
       {"domain",
        [](RealmConfig& r, const Values& v) -> Wrong {
          if (v.size() == 1 && v.front().size() > 255) return "a trust domain has at most 255 bytes";
          return set_text(r.domain, v);
        }},
-      {"context", [](RealmConfig& r, const Values& v) { return set_context(r.policy.context, v); }},
-      {"labels", put<&RealmConfig::labels, set_labels, RealmConfig>},
-      {"lifetime",
-       [=](RealmConfig& r, const Values& v) { return set_duration(r.policy.lifetime, v, week); }},
-      {"cap", [=](RealmConfig& r, const Values& v) { return set_duration(r.policy.cap, v, week); }},
-      {"cap_tls13",
-       [=](RealmConfig& r, const Values& v) { return set_duration(r.policy.cap_tls13, v, week); }},
-      {"legacy_ems",
-       [](RealmConfig& r, const Values& v) { return set_legacy_ems(r.policy.legacy_ems, v); }},
+      {"context", put<set_context, &RealmConfig::policy, &Policy::context>},
+      {"labels", put<set_labels, &RealmConfig::labels>},
+      {"lifetime", put<set_duration, &RealmConfig::policy, &Policy::lifetime>},
+      {"cap", put<set_duration, &RealmConfig::policy, &Policy::cap>},
+      {"cap_tls13", put<set_duration, &RealmConfig::policy, &Policy::cap_tls13>},
+      {"legacy_ems", put<set_legacy_ems, &RealmConfig::policy, &Policy::legacy_ems>},
       {"require_client_identity",
-       [](RealmConfig& r, const Values& v) {
-         return set_flag(r.policy.require_client_identity, v);
-       }},
-      {"early_data",
-       [](RealmConfig& r, const Values& v) { return set_flag(r.policy.early_data, v); }},
+       put<set_flag, &RealmConfig::policy, &Policy::require_client_identity>},
+      {"early_data", put<set_flag, &RealmConfig::policy, &Policy::early_data>},
       {"tls13_any_server_name",
-       [](RealmConfig& r, const Values& v) { return set_flag(r.policy.tls13_any_server_name, v); }},
+       put<set_flag, &RealmConfig::policy, &Policy::tls13_any_server_name>},
   };
   return keys;
 }
 
 const std::vector<Key<ListenConfig>>& listen_keys() {
-  static const std::vector<Key<ListenConfig>> keys = {
-      {"socket", [](ListenConfig& l, const Values& v) { return set_text(l.place.path, v); }},
-      {"mode", [](ListenConfig& l, const Values& v) { return set_mode(l.place.mode, v); }},
-      {"group", [](ListenConfig& l, const Values& v) { return set_text(l.place.group, v); }},
-      {"tcp", [](ListenConfig& l, const Values& v) { return set_text(l.place.address, v); }},
-      {"certificate",
-       [](ListenConfig& l, const Values& v) { return set_text(l.tls.certificate, v); }},
-      {"key", [](ListenConfig& l, const Values& v) { return set_text(l.tls.key, v); }},
-      {"client_ca", [](ListenConfig& l, const Values& v) { return set_text(l.tls.client_ca, v); }},
-      {"realm", put<&ListenConfig::realm, set_text, ListenConfig>},
-      {"users", put<&ListenConfig::users, set_peers, ListenConfig>},
-      {"clients", put<&ListenConfig::clients, set_peers, ListenConfig>},
-  };
+  static const std::vector<Key<ListenConfig>> keys =
+      place_keys<ListenConfig>() +
+      std::vector<Key<ListenConfig>>{
+          {"tcp", put<set_text, &ListenConfig::place, &Place::address>},
+          {"certificate", put<set_text, &ListenConfig::tls, &TlsFiles::certificate>},
+          {"key", put<set_text, &ListenConfig::tls, &TlsFiles::key>},
+          {"client_ca", put<set_text, &ListenConfig::tls, &TlsFiles::client_ca>},
+          {"realm", put<set_text, &ListenConfig::realm>},
+          {"users", put<set_peers, &ListenConfig::users>},
+          {"clients", put<set_peers, &ListenConfig::clients>},
+      };
   return keys;
 }
 
