@@ -24,6 +24,9 @@ SESSION13 = {'version': 'TLS 1.3', 'cipher_suite': 'TLS_AES_128_GCM_SHA256', 'se
 HELLO = {'legacy_version': 'TLS 1.2', 'cipher_suites': ['0xc02f'], 'server_name': 'shop.example',
          'extended_master_secret': True}
 JSON = 'application/json'
+# A request for a ticket, in bytes.
+BODY = json.dumps(SESSION).encode()
+ISSUE = b'POST /v1/issue HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n' % len(BODY) + BODY
 BYTES = 'application/octet-stream'
 
 failures = []

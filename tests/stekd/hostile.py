@@ -17,12 +17,11 @@ import struct
 import sys
 import time
 
-from daemon import BYTES, HELLO, JSON, SESSION, SECRET, Connection, Stekd, ask, check, encoded, get, hello_bytes, raw, run
+from daemon import BODY, BYTES, HELLO, JSON, SESSION, SECRET, Connection, Stekd, ask, check, encoded, get, hello_bytes, raw, run
 
 DEADLINE = 0.3
 # A machine that builds at the same time is late.
 LATE = 2.0
-BODY = json.dumps(SESSION).encode()
 HALF = object()   # closes what the client sends
 RESET = object()  # goes away without a word
 rows = []

@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from daemon import (HELLO, JSON, RINGS, SESSION, STEK, STEKD, Connection, Stekd, ask, check, encoded, get, post, raw, rest_of,
+from daemon import (HELLO, ISSUE, JSON, RINGS, SESSION, STEK, STEKD, Connection, Stekd, ask, check, encoded, get, post, raw, rest_of,
                     run, wait_until)
 
 HASTY = ['--lead', '1s', '--sealing', '3s', '--lifetime', '2s', '--skew', '1s']
@@ -377,16 +377,14 @@ def it_drains(folder):
 
 def what_was_sent_is_answered(folder):
     """A request that is sent before SIGTERM is answered, though nobody has read it then."""
-    body = json.dumps(SESSION).encode()
-    request = b'POST /v1/issue HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n' % len(body) + body
     stekd = Stekd(folder)
     held = [raw(stekd.shop) for _ in range(200)]
     for connection in held:
-        connection.sendall(request)
+        connection.sendall(ISSUE)
         connection.recv(65536)
     stekd.signal(signal.SIGSTOP)
     for connection in held:
-        connection.sendall(request)
+        connection.sendall(ISSUE)
     stekd.signal(signal.SIGTERM)
     stekd.signal(signal.SIGCONT)
     answers = [rest_of(connection) for connection in held]
@@ -397,23 +395,23 @@ def what_was_sent_is_answered(folder):
     stekd.start()
     warm = [raw(stekd.shop) for _ in range(20)]
     for connection in warm:
-        connection.sendall(request)
+        connection.sendall(ISSUE)
         connection.recv(65536)
     stekd.signal(signal.SIGSTOP)
     fresh = [raw(stekd.shop) for _ in range(20)]
     for connection in fresh:
-        connection.sendall(request)
+        connection.sendall(ISSUE)
     for connection in warm[:10]:
-        connection.sendall(5 * request)
+        connection.sendall(5 * ISSUE)
     for connection in warm[10:]:
-        connection.sendall(request[:-20])
+        connection.sendall(ISSUE[:-20])
     stekd.signal(signal.SIGTERM)
     stekd.signal(signal.SIGCONT)
     for what, connections, count in (('who was not accepted yet', fresh, 1), ('five at once', warm[:10], 5)):
         got = [rest_of(connection).count(b' 200 OK') for connection in connections]
         check(got == [count] * len(connections), f'{what}: {got} answers')
     for connection in warm[10:]:
-        connection.sendall(request[-20:])
+        connection.sendall(ISSUE[-20:])
     got = [rest_of(connection).count(b' 200 OK') for connection in warm[10:]]
     check(got == [1] * 10, f'one that had begun: {got} answers')
     check(stekd.stop() == 0, 'then it ends')
@@ -426,7 +424,7 @@ def what_was_sent_is_answered(folder):
         connection = raw(stekd.shop)
         while True:
             try:
-                connection.sendall(request)
+                connection.sendall(ISSUE)
             except OSError:
                 return
             got = connection.recv(65536)

@@ -1,15 +1,13 @@
 """What a client may not do, and how long it may take: limits.py STEKD STEK"""
 
-import json
 import os
 import re
 import resource
 import socket
 import time
 
-from daemon import JSON, SESSION, Connection, Stekd, ask, check, get, post, raw, rest_of, run, wait_until
+from daemon import BODY, JSON, SESSION, Connection, Stekd, ask, check, get, post, raw, rest_of, run, wait_until
 
-BODY = json.dumps(SESSION).encode()
 # Out of descriptors, clang's checks of types take memory for unreadable: they try it with a pipe.
 SANITIZED = 'STEKD_SANITIZED' in os.environ
 
