@@ -24,11 +24,11 @@ struct Complaint {
 
 using Result = std::expected<Exit, Complaint>;
 
-/// `failure` in the tool's terms: what of it is a matter of the store gets an exit code of its own.
 /// Something to go on with, or why not.
 template <class T>
 using Or = std::expected<T, Complaint>;
 
+/// `failure` in the tool's terms: what of it is a matter of the store gets an exit code of its own.
 std::unexpected<Complaint> complain(Failure failure);
 std::unexpected<Complaint> complain(Exit exit, std::string message, std::string hint = {});
 

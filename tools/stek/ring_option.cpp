@@ -123,10 +123,6 @@ std::expected<FileStore, Complaint> store_with(const RingOption& ring, FileStore
   return *std::move(store);
 }
 
-}  // namespace
-
-namespace {
-
 /// The hint to remove what does not remember a ring would have the ring removed.
 bool remembers_in_itself(const RingOption& ring, const FileStore& store) {
   std::error_code ignored;
